@@ -1,0 +1,278 @@
+"""The nouns: what a manifest says, each with the position that says it.
+
+Names are those of Kubernetes, of the Multi-Cluster Services (MCS) API, of Gateway API and of
+Envoy Gateway. Everything here is frozen and plain; nothing reads a file and nothing decides.
+
+Who may look up what: an object lives in a *world*, which is one Kubernetes cluster, or one
+translator fixture. Names never resolve from one world to another. Inside a world the same name
+may stand several times (a repository of examples); a reference then means the nearest one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any, Literal, Protocol, TypeVar
+
+Protocol_ = Literal["HTTP", "HTTP2", "GRPC", "HTTPS", "TCP", "UDP"]
+Upstream = Literal["http/1.1", "h2", "auto", "client", "tcp", "udp"]
+
+GATEWAY_API = "gateway.networking.k8s.io"
+ENVOY_GATEWAY = "gateway.envoyproxy.io"
+MCS = "multicluster.x-k8s.io"
+ROUTE_KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute")
+BACKEND_GROUPS = {"Service": "", "ServiceImport": MCS, "Backend": ENVOY_GATEWAY}
+
+
+class ManifestError(ValueError):
+    """Input that cannot be read; the message says where, what, and what would be accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Position:
+    """Where something is written. Everything counts from 1.
+
+    >>> str(Position(file="shop.yaml", document=2, line=14, column=5))
+    'shop.yaml:14:5'
+    """
+
+    file: str
+    document: int
+    line: int
+    column: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "file": self.file,
+            "document": self.document,
+            "line": self.line,
+            "column": self.column,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meta:
+    """What every object has. `world` names the cluster, or the fixture, it lives in."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    position: Position
+    world: str = ""
+    cluster: str | None = None
+    created: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePort:
+    """One port of a Service or of a ServiceImport.
+
+    `rejected` says why the Kubernetes API would refuse it (an unquoted `appProtocol: on` is a
+    boolean); such a port has no `app_protocol`.
+    """
+
+    number: int | None
+    name: str = ""
+    transport: str = "TCP"
+    app_protocol: str | None = None
+    rejected: str = ""
+    position: Position
+    declared_at: Position | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A Service, or a ServiceImport: both carry `appProtocol` port by port."""
+
+    meta: Meta
+    ports: tuple[ServicePort, ...] = ()
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """Envoy Gateway's own backend: one list of `appProtocols`, no ports of its own."""
+
+    meta: Meta
+    app_protocols: tuple[str, ...] = ()
+    type: str = "Endpoints"
+    unix_socket: bool = False
+    tls: bool = False
+    rejected: str = ""
+    declared_at: Position | None = None
+
+
+Target = Service | Backend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectRef:
+    """A reference to an object by group, kind, namespace and name (and section, in policies)."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    section: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendRef:
+    """One backendRef of a route rule. `rule` and `backend` count from 0, as in the manifest."""
+
+    rule: int
+    role: Literal["forward", "mirror"]
+    backend: int
+    group: str
+    kind: str
+    namespace: str
+    name: str
+    port: int | None
+    weight: int | None
+    position: Position
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "group": self.group,
+            "kind": self.kind,
+            "namespace": self.namespace,
+            "name": self.name,
+            "port": self.port,
+            "weight": self.weight,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    meta: Meta
+    parents: tuple[ObjectRef, ...] = ()
+    refs: tuple[BackendRef, ...] = ()
+    api_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    meta: Meta
+    class_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayClass:
+    meta: Meta
+    controller: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceGrant:
+    """Lets references `origins` (group, kind, namespace) reach `targets` (group, kind, name)."""
+
+    meta: Meta
+    origins: tuple[ObjectRef, ...] = ()
+    targets: tuple[ObjectRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A BackendTLSPolicy or a BackendTrafficPolicy: which objects it targets."""
+
+    meta: Meta
+    targets: tuple[ObjectRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """An object that is read for its presence only: ServiceExport, EndpointSlice."""
+
+    meta: Meta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that could not be read, or was passed over, and why."""
+
+    position: Position
+    reason: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"position": self.position.as_dict(), "reason": self.reason}
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.reason}"
+
+
+class _Placed(Protocol):
+    @property
+    def meta(self) -> Meta: ...
+
+
+Object = TypeVar("Object", bound=_Placed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """All that was read, in the order of files and documents.
+
+    `unreadable` counts against the exit status; `skipped` (a fixture's outputs) and `warnings`
+    (a duplicate key) are said and do not.
+    """
+
+    services: tuple[Service, ...] = ()
+    service_imports: tuple[Service, ...] = ()
+    backends: tuple[Backend, ...] = ()
+    routes: tuple[Route, ...] = ()
+    gateways: tuple[Gateway, ...] = ()
+    gateway_classes: tuple[GatewayClass, ...] = ()
+    grants: tuple[ReferenceGrant, ...] = ()
+    tls_policies: tuple[Policy, ...] = ()
+    traffic_policies: tuple[Policy, ...] = ()
+    others: tuple[Other, ...] = ()
+    unreadable: tuple[Problem, ...] = ()
+    skipped: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    files: int = 0
+    documents: int = 0
+    _index: dict[tuple[str, str, str, str, str], list[Any]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def nearest(self, seen_from: Meta, group: str, kind: str, namespace: str, name: str) -> list[Any]:
+        """The objects of that name nearest to `seen_from`: its file, its folder, then outward."""
+        if not self._index:
+            for objects in (self.services, self.service_imports, self.backends, self.gateways, self.gateway_classes):
+                for item in objects:
+                    meta = item.meta
+                    key = (meta.world, meta.group, meta.kind, meta.namespace, meta.name)
+                    self._index.setdefault(key, []).append(item)
+        found = self._index.get((seen_from.world, group, kind, namespace, name), [])
+        if len(found) < 2:  # noqa: PLR2004 - one candidate is the nearest
+            return found
+        ranks = [_distance(seen_from.position.file, item.meta.position.file) for item in found]
+        return [item for item, rank in zip(found, ranks, strict=True) if rank == min(ranks)]
+
+
+def _distance(origin: str, other: str) -> int:
+    """0 in the same file, 1 in the same folder, then one more for each folder outward.
+
+    >>> _distance("a/b/route.yaml", "a/b/route.yaml"), _distance("a/b/route.yaml", "a/b/svc.yaml")
+    (0, 1)
+    >>> _distance("a/b/route.yaml", "a/b/c/svc.yaml"), _distance("a/b/route.yaml", "a/x/svc.yaml")
+    (2, 3)
+    """
+    if origin == other:
+        return 0
+    here, there = PurePosixPath(origin).parent, PurePosixPath(other).parent
+    if here == there:
+        return 1
+    outward = 2
+    for folder in (here, *here.parents):
+        if there == folder or folder in there.parents:
+            return outward
+        outward += 1
+    return outward
