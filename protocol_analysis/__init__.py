@@ -1,1 +1,38 @@
+"""Which protocol does the gateway speak to each backend port, and why?
 
+Glossary
+--------
+appProtocol   the field of a Service's or ServiceImport's port, as written
+protocol      what the gateway's translation makes of it: HTTP, HTTP2, GRPC, HTTPS, TCP, UDP
+upstream      what the proxy then speaks on the wire; h2 without TLS is h2c
+ruleset       what one implementation does, release by release, as data; made of rows
+Inventory     what was read: Services, ServiceImports, Backends, routes, policies
+Resolution    what one release makes of one backend reference, with its reasons
+Coverage      what one release makes of one backend port, routed or not
+Position      file, document, line, column; from 1
+cluster       a Kubernetes cluster; Envoy's is always an "Envoy cluster"
+"""
+
+from protocol_analysis.coverage import Coverage, coverage
+from protocol_analysis.manifests import load
+from protocol_analysis.model import Inventory, ManifestError, Position
+from protocol_analysis.resolver import Reason, Resolution, resolve
+from protocol_analysis.rules import Ruleset, RulesetError, implementations, ruleset
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Coverage",
+    "Inventory",
+    "ManifestError",
+    "Position",
+    "Reason",
+    "Resolution",
+    "Ruleset",
+    "RulesetError",
+    "coverage",
+    "implementations",
+    "load",
+    "resolve",
+    "ruleset",
+]

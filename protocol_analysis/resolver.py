@@ -121,6 +121,14 @@ def resolve_with(inventory: Inventory, rules: Rules) -> list[Resolution]:
     return [resolver.resolve(route, ref) for route in inventory.routes for ref in route.refs]
 
 
+def resolve_target(inventory: Inventory, rules: Rules, route: Route, ref: BackendRef, target: Target) -> Resolution:
+    """The reference against one object at hand, whoever reads the route."""
+    resolver = _Resolver(inventory, rules)
+    if not rules.find("accepts", ref.kind, route.meta.kind) or target.meta.group != BACKEND_GROUPS[ref.kind]:
+        return resolver.unresolved(route, ref, [resolver.not_read(ref, route.meta.kind)])
+    return resolver.against(route, ref, target, [])
+
+
 class _Resolver:
     def __init__(self, inventory: Inventory, rules: Rules) -> None:
         self.inventory = inventory
@@ -131,13 +139,9 @@ class _Resolver:
         if stopped:
             return self.unresolved(route, ref, said)
         # The kind alone selects the object; the group only has to be one of the three.
-        if ref.kind not in BACKEND_GROUPS or ref.group not in BACKEND_GROUPS.values():
-            name = f"{ref.group}/{ref.kind}" if ref.group else ref.kind
-            text = f"{name} is no backend kind that {self.rules.implementation} reads itself; an extension may decide"
-            return self.unresolved(route, ref, [*said, Reason(row="kind-not-read", text=text, source=_BACKEND_REF)])
-        if not self.rules.find("accepts", ref.kind, route.meta.kind):
-            text = f"{ref.kind} is not read on {route.meta.kind} in {self.rules.release}"
-            return self.unresolved(route, ref, [*said, Reason(row="kind-not-read", text=text, source=_BACKEND_REF)])
+        known = ref.kind in BACKEND_GROUPS and ref.group in BACKEND_GROUPS.values()
+        if not known or not self.rules.find("accepts", ref.kind, route.meta.kind):
+            return self.unresolved(route, ref, [*said, self.not_read(ref, route.meta.kind)])
         if ref.namespace != route.meta.namespace and not self.granted(route.meta, ref):
             text = f"no ReferenceGrant in {ref.namespace} lets a {route.meta.kind} of {route.meta.namespace} refer to {ref.kind} {ref.name}"
             return self.unresolved(route, ref, [*said, Reason(row="not-permitted", text=text, source=_GRANT)])
@@ -162,6 +166,11 @@ class _Resolver:
             reasons=tuple(reasons),
             **more,
         )
+
+    def not_read(self, ref: BackendRef, route_kind: str) -> Reason:
+        name = f"{ref.group}/{ref.kind}" if ref.group else ref.kind
+        text = f"{name} is no backend kind that {self.rules.implementation} {self.rules.release} reads on {route_kind}"
+        return Reason(row="kind-not-read", text=text, source=_BACKEND_REF)
 
     def who_reads(self, route: Route) -> tuple[list[Reason], bool]:
         """Whether another implementation, or a mesh, reads the route; and what is assumed."""

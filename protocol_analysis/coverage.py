@@ -1,0 +1,192 @@
+"""Every backend port, routed or not: what it declares, and what one release makes of that. Pure.
+
+A port is resolved as the only backend of an HTTPRoute rule would be, so ports compare with each
+other whatever routes they happen to have today. Each falls into exactly one class:
+
+recognised             the release reads the value
+standard but ignored   Kubernetes defines the value, this release does not read it on this kind
+near miss              not read, but one edit away from a value that is: `h2c`, `GRPC`
+silent fallback        any other value that is not read; the default of the route is spoken
+none declared          nothing is declared
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from protocol_analysis.model import (
+    BACKEND_GROUPS,
+    GATEWAY_API,
+    Backend,
+    BackendRef,
+    Inventory,
+    Meta,
+    Position,
+    Route,
+    Service,
+    ServicePort,
+    Target,
+)
+from protocol_analysis.resolver import TRANSPORTS, Resolution, resolve_target, resolve_with
+from protocol_analysis.rules import Rules, ruleset
+
+CLASSES = ("recognised", "standard but ignored", "near miss", "silent fallback", "none declared")
+# The same thing under another name; the right-hand side is what a recognised value ends in.
+_SYNONYMS = {"http2": "h2c", "h2": "h2c", "websocket": "ws", "websockets": "ws"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """One port of a Service or ServiceImport, or one Backend."""
+
+    meta: Meta
+    port: int | None
+    port_name: str | None
+    transport: str | None
+    app_protocol: str | tuple[str, ...] | None
+    standard: bool
+    recognised: bool
+    kind_of_declaration: str
+    meant: str | None
+    protocol: str | None
+    upstream: str | None
+    tls: bool
+    routes: int
+    declared_at: Position
+    resolution: Resolution
+
+    def as_dict(self) -> dict[str, Any]:
+        declared = self.app_protocol
+        return {
+            "cluster": self.meta.cluster,
+            "kind": self.meta.kind,
+            "namespace": self.meta.namespace,
+            "name": self.meta.name,
+            "port": self.port,
+            "portName": self.port_name,
+            "transport": self.transport,
+            "appProtocol": list(declared) if isinstance(declared, tuple) else declared,
+            "standard": self.standard,
+            "recognised": self.recognised,
+            "class": self.kind_of_declaration,
+            "meant": self.meant,
+            "protocol": self.protocol,
+            "upstream": self.upstream,
+            "tls": self.tls,
+            "routes": self.routes,
+            "declaredAt": self.declared_at.as_dict(),
+        }
+
+
+def coverage(
+    inventory: Inventory, implementation: str = "envoy-gateway", release: str | None = None
+) -> list[Coverage]:
+    """One row per port of every Service and ServiceImport, and one per Backend, in order.
+
+    Raises RulesetError for an implementation or a release that is not known.
+    """
+    rules = ruleset(implementation).at(release)
+    routed = _routed(inventory, rules)
+    rows: list[Coverage] = []
+    for service in (*inventory.services, *inventory.service_imports):
+        rows += [_row(inventory, rules, service, port, routed) for port in service.ports]
+    rows += [_row(inventory, rules, backend, None, routed) for backend in inventory.backends]
+    return rows
+
+
+def _routed(inventory: Inventory, rules: Rules) -> Counter[tuple[Meta, int | None]]:
+    """How many backend references mean each port."""
+    found: Counter[tuple[Meta, int | None]] = Counter()
+    for resolution in resolve_with(inventory, rules):
+        if resolution.target is not None:
+            port = None if resolution.target.kind == "Backend" else resolution.ref.port
+            found[resolution.target, port] += 1
+    return found
+
+
+def _row(
+    inventory: Inventory,
+    rules: Rules,
+    target: Target,
+    port: ServicePort | None,
+    routed: Counter[tuple[Meta, int | None]],
+) -> Coverage:
+    meta = target.meta
+    resolution = _alone(inventory, rules, target, port)
+    declared = port.app_protocol if port else isinstance(target, Backend) and target.app_protocols or None
+    declared = declared or None if not isinstance(declared, str) else declared
+    values = (declared,) if isinstance(declared, str) else declared or ()
+    recognised = any(
+        rules.value(section, meta.kind, "HTTPRoute", value) for value in values for section in ("values", "forces")
+    )
+    standard = bool(values) and all(value in rules.standard for value in values)
+    meant = None if recognised else next(filter(None, (_meant(rules, meta.kind, value) for value in values)), None)
+    at = (port.declared_at or port.position) if port else getattr(target, "declared_at", None) or meta.position
+    return Coverage(
+        meta=meta,
+        port=port.number if port else None,
+        port_name=port.name if port else None,
+        transport=port.transport if port else None,
+        app_protocol=declared,
+        standard=standard,
+        recognised=recognised,
+        kind_of_declaration=_class(bool(values), standard, recognised, meant),
+        meant=meant,
+        protocol=resolution.protocol,
+        upstream=resolution.upstream,
+        tls=resolution.tls,
+        routes=routed[meta, port.number if port else None],
+        declared_at=at,
+        resolution=resolution,
+    )
+
+
+def _alone(inventory: Inventory, rules: Rules, target: Target, port: ServicePort | None) -> Resolution:
+    """The port as the only backend of an HTTPRoute rule. A UDP port is asked for with a UDPRoute."""
+    meta = target.meta
+    kind = next((k for k, transport in TRANSPORTS.items() if port and port.transport == transport), "HTTPRoute")
+    position = port.position if port else meta.position
+    route = Route(
+        meta=Meta(
+            group=GATEWAY_API, kind=kind, namespace=meta.namespace, name="",
+            position=position, world=meta.world, cluster=meta.cluster,
+        )
+    )
+    ref = BackendRef(
+        rule=0, role="forward", backend=0, group=BACKEND_GROUPS[meta.kind], kind=meta.kind,
+        namespace=meta.namespace, name=meta.name, port=port.number if port else None, weight=None, position=position,
+    )
+    return resolve_target(inventory, rules, route, ref, target)
+
+
+def _class(declared: bool, standard: bool, recognised: bool, meant: str | None) -> str:
+    if not declared:
+        return "none declared"
+    if recognised:
+        return "recognised"
+    if standard:
+        return "standard but ignored"
+    return "near miss" if meant else "silent fallback"
+
+
+def _meant(rules: Rules, kind: str, value: str) -> str | None:
+    """The value of this release that `value` nearly is: other case, blanks, prefix or name.
+
+    >>> _meant(ruleset("envoy-gateway").at("v1.8.3"), "Service", "GRPC")
+    'grpc'
+    >>> _meant(ruleset("envoy-gateway").at("v1.8.3"), "Service", "http") is None
+    True
+    """
+    known: dict[str, str] = {}
+    for section in ("values", "forces"):
+        for row in rules.find(section, kind, "HTTPRoute"):
+            for name in row.values:
+                known.setdefault(_stem(name), name)
+    return known.get(_stem(value))
+
+
+def _stem(value: str) -> str:
+    stem = value.strip().casefold().rpartition("/")[2]
+    return _SYNONYMS.get(stem, stem)
