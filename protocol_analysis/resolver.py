@@ -83,6 +83,12 @@ class Resolution:
         """`resolved`, or the name of the check that stopped it."""
         return "resolved" if self.protocol else self.reasons[-1].row
 
+    @property
+    def deciding(self) -> Reason:
+        """The reason that decided: the row that gave the protocol, or what stopped it."""
+        said = [reason for reason in self.reasons if reason.row != "assumed"]
+        return said[0] if self.protocol else self.reasons[-1]
+
     def as_dict(self) -> dict[str, Any]:
         declared = self.app_protocol
         return {
