@@ -34,8 +34,8 @@ def load(
     `clusters` maps a cluster's name to its file or folder; names never resolve from one cluster
     to another. `namespace` is given to objects that name none. `progress` wraps the files.
 
-    Raises ManifestError where a path does not exist. Everything else that cannot be read is on
-    `Inventory.unreadable`, with its position and the reason.
+    What cannot be read, a path that does not exist included, is on `Inventory.unreadable` with its
+    position and the reason. Raises ManifestError where no path is given.
 
     >>> inventory = load("data/sample")
     >>> inventory.unreadable
@@ -57,8 +57,8 @@ def _files(path: Path, reader: _Reader) -> Iterator[Path]:
         yield path
         return
     if not path.exists():
-        msg = f"{path}: no such file or folder"
-        raise ManifestError(msg)
+        reader.unreadable.append(_problem(path, "no such file or folder"))
+        return
     if not path.is_dir():
         yield path
         return
