@@ -29,7 +29,7 @@ from protocol_analysis.model import (
     ServicePort,
     Target,
 )
-from protocol_analysis.resolver import TRANSPORTS, Resolution, resolve_target, resolve_with
+from protocol_analysis.resolver import Resolution, resolve_target, resolve_with
 from protocol_analysis.rules import Rules, ruleset
 
 CLASSES = ("recognised", "standard but ignored", "near miss", "silent fallback", "none declared")
@@ -144,13 +144,12 @@ def _row(
 
 
 def _alone(inventory: Inventory, rules: Rules, target: Target, port: ServicePort | None) -> Resolution:
-    """The port as the only backend of an HTTPRoute rule. A UDP port is asked for with a UDPRoute."""
+    """The port as the only backend of an HTTPRoute rule would be; a UDP port has no protocol then."""
     meta = target.meta
-    kind = next((k for k, transport in TRANSPORTS.items() if port and port.transport == transport), "HTTPRoute")
     position = port.position if port else meta.position
     route = Route(
         meta=Meta(
-            group=GATEWAY_API, kind=kind, namespace=meta.namespace, name="",
+            group=GATEWAY_API, kind="HTTPRoute", namespace=meta.namespace, name="",
             position=position, world=meta.world, cluster=meta.cluster,
         )
     )

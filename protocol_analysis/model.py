@@ -11,7 +11,7 @@ may stand several times (a repository of examples); a reference then means the n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from posixpath import dirname
 from typing import Any, Literal, Protocol, TypeVar
 
 Protocol_ = Literal["HTTP", "HTTP2", "GRPC", "HTTPS", "TCP", "UDP"]
@@ -238,41 +238,33 @@ class Inventory:
     warnings: tuple[Problem, ...] = ()
     files: int = 0
     documents: int = 0
-    _index: dict[tuple[str, str, str, str, str], list[Any]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    _index: dict[tuple[str, ...], list[Any]] = field(default_factory=dict, compare=False, repr=False)
 
     def nearest(self, seen_from: Meta, group: str, kind: str, namespace: str, name: str) -> list[Any]:
         """The objects of that name nearest to `seen_from`: its file, its folder, then outward."""
         if not self._index:
-            for objects in (self.services, self.service_imports, self.backends, self.gateways, self.gateway_classes):
-                for item in objects:
-                    meta = item.meta
-                    key = (meta.world, meta.group, meta.kind, meta.namespace, meta.name)
+            lists = (self.services, self.service_imports, self.backends, self.gateways, self.gateway_classes)
+            for item in (item for objects in lists for item in objects):
+                meta = item.meta
+                for place in _places(meta.position.file):
+                    key = (place, meta.world, meta.group, meta.kind, meta.namespace, meta.name)
                     self._index.setdefault(key, []).append(item)
-        found = self._index.get((seen_from.world, group, kind, namespace, name), [])
-        if len(found) < 2:  # noqa: PLR2004 - one candidate is the nearest
-            return found
-        ranks = [_distance(seen_from.position.file, item.meta.position.file) for item in found]
-        return [item for item, rank in zip(found, ranks, strict=True) if rank == min(ranks)]
+        for place in _places(seen_from.position.file):
+            found = self._index.get((place, seen_from.world, group, kind, namespace, name))
+            if found:
+                return found
+        return []
 
 
-def _distance(origin: str, other: str) -> int:
-    """0 in the same file, 1 in the same folder, then one more for each folder outward.
+def _places(file: str) -> list[str]:
+    """Where a file stands, from near to far: itself, beside it, then under each folder outward.
 
-    >>> _distance("a/b/route.yaml", "a/b/route.yaml"), _distance("a/b/route.yaml", "a/b/svc.yaml")
-    (0, 1)
-    >>> _distance("a/b/route.yaml", "a/b/c/svc.yaml"), _distance("a/b/route.yaml", "a/x/svc.yaml")
-    (2, 3)
+    >>> _places("a/b/route.yaml")
+    ['a/b/route.yaml', 'a/b/', 'a/b/**', 'a/**', '**']
     """
-    if origin == other:
-        return 0
-    here, there = PurePosixPath(origin).parent, PurePosixPath(other).parent
-    if here == there:
-        return 1
-    outward = 2
-    for folder in (here, *here.parents):
-        if there == folder or folder in there.parents:
-            return outward
-        outward += 1
-    return outward
+    folder = dirname(file)
+    places = [file, f"{folder}/"]
+    while folder.strip("/"):
+        places.append(f"{folder}/**")
+        folder = dirname(folder)
+    return [*places, "**"]

@@ -30,6 +30,7 @@ from protocol_analysis.model import (
     ObjectRef,
     Policy,
     Position,
+    ReferenceGrant,
     Route,
     Service,
     ServicePort,
@@ -139,6 +140,13 @@ class _Resolver:
     def __init__(self, inventory: Inventory, rules: Rules) -> None:
         self.inventory = inventory
         self.rules = rules
+        self.grants: dict[tuple[str, str], list[ReferenceGrant]] = {}
+        for grant in inventory.grants:
+            self.grants.setdefault((grant.meta.world, grant.meta.namespace), []).append(grant)
+        self.policies: dict[tuple[str, str, str], list[Policy]] = {}
+        for policy in inventory.tls_policies:
+            for kind, name in dict.fromkeys((wanted.kind, wanted.name) for wanted in policy.targets):
+                self.policies.setdefault((policy.meta.world, kind, name), []).append(policy)
 
     def resolve(self, route: Route, ref: BackendRef) -> Resolution:
         said, stopped = self.who_reads(route)
@@ -219,9 +227,7 @@ class _Resolver:
         return found, ""
 
     def granted(self, origin: Meta, ref: BackendRef) -> bool:
-        for grant in self.inventory.grants:
-            if (grant.meta.world, grant.meta.namespace) != (origin.world, ref.namespace):
-                continue
+        for grant in self.grants.get((origin.world, ref.namespace), ()):
             source = (origin.group, origin.kind, origin.namespace)
             admits = any((o.group, o.kind, o.namespace) == source for o in grant.origins)
             if admits and any((t.group, t.kind) == (ref.group, ref.kind) and t.name in ("", ref.name) for t in grant.targets):
@@ -270,7 +276,8 @@ class _Resolver:
         for row in self.rules.find("tls", ref.kind, route.meta.kind):
             if row.choice == "BackendTLSPolicy":
                 section = (port.name if port else "") if row.section_name == "name" else str(ref.port or "")
-                if any(self.targets(policy, target, section) for policy in self.inventory.tls_policies):
+                policies = self.policies.get((target.meta.world, target.meta.kind, target.meta.name), ())
+                if any(self.targets(policy, target, section) for policy in policies):
                     return row
             elif isinstance(target, Backend) and target.tls and row.choice in ("Backend", target.type):
                 return row
@@ -279,8 +286,6 @@ class _Resolver:
     def targets(self, policy: Policy, target: Target, section: str) -> bool:
         """Whether a BackendTLSPolicy means this very object, at this port."""
         meta = target.meta
-        if policy.meta.world != meta.world:
-            return False
         for wanted in policy.targets:
             if (wanted.group, wanted.kind, wanted.namespace, wanted.name) != (meta.group, meta.kind, meta.namespace, meta.name):
                 continue
