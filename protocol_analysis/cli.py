@@ -35,7 +35,9 @@ _RESOLVE: Columns = {
     "route": lambda r: f"{r['route']['kind']} {r['route']['namespace']}/{r['route']['name']}",
     "rule": lambda r: r["rule"],
     "role": lambda r: r["role"],
-    "backend": lambda r: f"{r['backendRef']['kind']} {r['backendRef']['namespace']}/{r['backendRef']['name']}",
+    "backend": lambda r: (
+        f"{r['backendRef']['kind']} {r['backendRef']['namespace']}/{r['backendRef']['name']}"
+    ),
     "port": lambda r: r["backendRef"]["port"],
     "appProtocol": lambda r: r["appProtocol"],
     "protocol": lambda r: r["protocol"] or "-",
@@ -131,21 +133,47 @@ def _parser() -> argparse.ArgumentParser:
         ("coverage", _run_coverage, "one row per backend port, routed or not"),
     ):
         command = commands.add_parser(name, help=text, description=f"Print {text}.")
-        command.add_argument("paths", nargs="*", metavar="PATH", help="a file, a folder (read recursively), or -")
-        command.add_argument("--implementation", default="envoy-gateway", help="one of: %(metavar)s", metavar="NAME")
-        command.add_argument("--release", metavar="R", help="v1.8.3, 1.8 (its last patch), main; default: the newest final one")
-        command.add_argument("--cluster", action="append", default=[], type=_cluster, metavar="NAME=PATH[@IMPLEMENTATION:RELEASE]", help="a cluster of its own; repeatable")
-        command.add_argument("--namespace", default="default", help="for objects that name none; default: %(default)s")
+        command.add_argument(
+            "paths", nargs="*", metavar="PATH", help="a file, a folder (read recursively), or -"
+        )
+        command.add_argument(
+            "--implementation", default="envoy-gateway", help="one of: %(metavar)s", metavar="NAME"
+        )
+        command.add_argument(
+            "--release",
+            metavar="R",
+            help="v1.8.3, 1.8 (its last patch), main; default: the newest final one",
+        )
+        command.add_argument(
+            "--cluster",
+            action="append",
+            default=[],
+            type=_cluster,
+            metavar="NAME=PATH[@IMPLEMENTATION:RELEASE]",
+            help="a cluster of its own; repeatable",
+        )
+        command.add_argument(
+            "--namespace",
+            default="default",
+            help="for objects that name none; default: %(default)s",
+        )
         _output(command, run)
-    command = commands.add_parser("releases", help="what the rulesets know, and how new that knowledge is")
+    command = commands.add_parser(
+        "releases", help="what the rulesets know, and how new that knowledge is"
+    )
     command.add_argument("--implementation", default="envoy-gateway", metavar="NAME")
     _output(command, _run_releases)
-    _output(commands.add_parser("implementations", help="the implementations that have a ruleset"), _run_implementations)
+    _output(
+        commands.add_parser("implementations", help="the implementations that have a ruleset"),
+        _run_implementations,
+    )
     return parser
 
 
 def _output(command: argparse.ArgumentParser, run: Any) -> None:
-    command.add_argument("-o", "--output", choices=FORMATS, default="table", help="default: %(default)s")
+    command.add_argument(
+        "-o", "--output", choices=FORMATS, default="table", help="default: %(default)s"
+    )
     command.set_defaults(run=run)
 
 
@@ -178,7 +206,9 @@ def _inputs(options: argparse.Namespace) -> Iterator[_Input]:
     default = known(options.implementation, options.release)
     readers = [known(c[2], c[3]) if c[2] else default for c in options.cluster]
     if options.paths:
-        yield _Input(load(*options.paths, namespace=options.namespace, progress=_progress), *default)
+        yield _Input(
+            load(*options.paths, namespace=options.namespace, progress=_progress), *default
+        )
     for (name, path, _, _), reader in zip(options.cluster, readers, strict=True):
         inventory = load(clusters={name: path}, namespace=options.namespace, progress=_progress)
         yield _Input(inventory, *reader)
@@ -191,17 +221,27 @@ def _progress(files: Iterable[Any]) -> Iterable[Any]:
 
 def _run_resolve(options: argparse.Namespace) -> int:
     inputs = list(_inputs(options))
-    rows = [row.as_dict() for i in inputs for row in resolve(i.inventory, i.implementation, i.release)]
+    rows = [
+        row.as_dict() for i in inputs for row in resolve(i.inventory, i.implementation, i.release)
+    ]
     return _finish(options, inputs, rows, _RESOLVE, _RESOLVE_WIDE)
 
 
 def _run_coverage(options: argparse.Namespace) -> int:
     inputs = list(_inputs(options))
-    rows = [row.as_dict() for i in inputs for row in coverage(i.inventory, i.implementation, i.release)]
+    rows = [
+        row.as_dict() for i in inputs for row in coverage(i.inventory, i.implementation, i.release)
+    ]
     return _finish(options, inputs, rows, _COVERAGE, _COVERAGE_WIDE)
 
 
-def _finish(options: argparse.Namespace, inputs: list[_Input], rows: list[Row], columns: Columns, wide: Columns) -> int:
+def _finish(
+    options: argparse.Namespace,
+    inputs: list[_Input],
+    rows: list[Row],
+    columns: Columns,
+    wide: Columns,
+) -> int:
     if not any(row["cluster"] for row in rows):
         columns = {name: get for name, get in columns.items() if name != "cluster"}
     _print(rows, options, columns, wide)
@@ -232,7 +272,10 @@ def _run_releases(options: argparse.Namespace) -> int:
                 "date": rules.dates[release],
                 "line": line or None,
                 "newest": release == rules.newest,
-                **{name: facts.get(name) for name in ("envoy", "gatewayAPI", "kubernetes", "endOfLife")},
+                **{
+                    name: facts.get(name)
+                    for name in ("envoy", "gatewayAPI", "kubernetes", "endOfLife")
+                },
             }
         )
     _print(rows, options, _RELEASES, _RELEASES_WIDE)

@@ -31,6 +31,7 @@ from protocol_analysis.model import (
 )
 from protocol_analysis.resolver import Resolution, resolve_target, resolve_with
 from protocol_analysis.rules import Rules, ruleset
+from protocol_analysis.scope import Scope
 
 CLASSES = ("recognised", "standard but ignored", "near miss", "silent fallback", "none declared")
 # The same thing under another name; the right-hand side is what a recognised value ends in.
@@ -89,10 +90,11 @@ def coverage(
     """
     rules = ruleset(implementation).at(release)
     routed = _routed(inventory, rules)
+    scope = Scope(inventory)
     rows: list[Coverage] = []
     for service in (*inventory.services, *inventory.service_imports):
-        rows += [_row(inventory, rules, service, port, routed) for port in service.ports]
-    rows += [_row(inventory, rules, backend, None, routed) for backend in inventory.backends]
+        rows += [_row(scope, rules, service, port, routed) for port in service.ports]
+    rows += [_row(scope, rules, backend, None, routed) for backend in inventory.backends]
     return rows
 
 
@@ -107,23 +109,35 @@ def _routed(inventory: Inventory, rules: Rules) -> Counter[tuple[Meta, int | Non
 
 
 def _row(
-    inventory: Inventory,
+    scope: Scope,
     rules: Rules,
     target: Target,
     port: ServicePort | None,
     routed: Counter[tuple[Meta, int | None]],
 ) -> Coverage:
     meta = target.meta
-    resolution = _alone(inventory, rules, target, port)
-    declared = port.app_protocol if port else isinstance(target, Backend) and target.app_protocols or None
+    resolution = _alone(scope, rules, target, port)
+    declared = (
+        port.app_protocol if port else isinstance(target, Backend) and target.app_protocols or None
+    )
     declared = declared or None if not isinstance(declared, str) else declared
     values = (declared,) if isinstance(declared, str) else declared or ()
     recognised = any(
-        rules.value(section, meta.kind, "HTTPRoute", value) for value in values for section in ("values", "forces")
+        rules.value(section, meta.kind, "HTTPRoute", value)
+        for value in values
+        for section in ("values", "forces")
     )
     standard = bool(values) and all(value in rules.standard for value in values)
-    meant = None if recognised else next(filter(None, (_meant(rules, meta.kind, value) for value in values)), None)
-    at = (port.declared_at or port.position) if port else getattr(target, "declared_at", None) or meta.position
+    meant = (
+        None
+        if recognised
+        else next(filter(None, (_meant(rules, meta.kind, value) for value in values)), None)
+    )
+    at = (
+        (port.declared_at or port.position)
+        if port
+        else getattr(target, "declared_at", None) or meta.position
+    )
     return Coverage(
         meta=meta,
         port=port.number if port else None,
@@ -143,21 +157,34 @@ def _row(
     )
 
 
-def _alone(inventory: Inventory, rules: Rules, target: Target, port: ServicePort | None) -> Resolution:
+def _alone(scope: Scope, rules: Rules, target: Target, port: ServicePort | None) -> Resolution:
     """The port as the only backend of an HTTPRoute rule would be; a UDP port has no protocol then."""
     meta = target.meta
     position = port.position if port else meta.position
     route = Route(
         meta=Meta(
-            group=GATEWAY_API, kind="HTTPRoute", namespace=meta.namespace, name="",
-            position=position, world=meta.world, cluster=meta.cluster,
+            group=GATEWAY_API,
+            kind="HTTPRoute",
+            namespace=meta.namespace,
+            name="",
+            position=position,
+            world=meta.world,
+            cluster=meta.cluster,
         )
     )
     ref = BackendRef(
-        rule=0, role="forward", backend=0, group=BACKEND_GROUPS[meta.kind], kind=meta.kind,
-        namespace=meta.namespace, name=meta.name, port=port.number if port else None, weight=None, position=position,
+        rule=0,
+        role="forward",
+        backend=0,
+        group=BACKEND_GROUPS[meta.kind],
+        kind=meta.kind,
+        namespace=meta.namespace,
+        name=meta.name,
+        port=port.number if port else None,
+        weight=None,
+        position=position,
     )
-    return resolve_target(inventory, rules, route, ref, target)
+    return resolve_target(scope, rules, route, ref, target)
 
 
 def _class(declared: bool, standard: bool, recognised: bool, meant: str | None) -> str:

@@ -66,7 +66,10 @@ def _table(rows: Sequence[Row], columns: Columns) -> str:
 
 
 def _markdown(rows: Sequence[Row], columns: Columns) -> str:
-    cells = [[re.sub(r"([\\`*_{}\[\]<>|#!&~])", r"\\\1", cell) for cell in row] for row in _cells(rows, columns)]
+    cells = [
+        [re.sub(r"([\\`*_{}\[\]<>|#!&~])", r"\\\1", cell) for cell in row]
+        for row in _cells(rows, columns)
+    ]
     return tabulate(cells, list(columns), tablefmt="github", disable_numparse=True)
 
 
@@ -85,4 +88,7 @@ def _flatten(row: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
         if isinstance(value, Mapping):
             yield from _flatten(value, f"{prefix}{name}.")
         else:
-            yield prefix + name, json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+            yield (
+                prefix + name,
+                json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value,
+            )

@@ -10,12 +10,8 @@ may stand several times (a repository of examples); a reference then means the n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from posixpath import dirname
-from typing import Any, Literal, Protocol, TypeVar
-
-Protocol_ = Literal["HTTP", "HTTP2", "GRPC", "HTTPS", "TCP", "UDP"]
-Upstream = Literal["http/1.1", "h2", "auto", "client", "tcp", "udp"]
+from dataclasses import dataclass
+from typing import Any, Literal
 
 GATEWAY_API = "gateway.networking.k8s.io"
 ENVOY_GATEWAY = "gateway.envoyproxy.io"
@@ -67,7 +63,11 @@ class Meta:
     created: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+        return (
+            f"{self.kind} {self.namespace}/{self.name}"
+            if self.namespace
+            else f"{self.kind} {self.name}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,14 +207,6 @@ class Problem:
         return f"{self.position}: {self.reason}"
 
 
-class _Placed(Protocol):
-    @property
-    def meta(self) -> Meta: ...
-
-
-Object = TypeVar("Object", bound=_Placed)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """All that was read, in the order of files and documents.
@@ -238,33 +230,3 @@ class Inventory:
     warnings: tuple[Problem, ...] = ()
     files: int = 0
     documents: int = 0
-    _index: dict[tuple[str, ...], list[Any]] = field(default_factory=dict, compare=False, repr=False)
-
-    def nearest(self, seen_from: Meta, group: str, kind: str, namespace: str, name: str) -> list[Any]:
-        """The objects of that name nearest to `seen_from`: its file, its folder, then outward."""
-        if not self._index:
-            lists = (self.services, self.service_imports, self.backends, self.gateways, self.gateway_classes)
-            for item in (item for objects in lists for item in objects):
-                meta = item.meta
-                for place in _places(meta.position.file):
-                    key = (place, meta.world, meta.group, meta.kind, meta.namespace, meta.name)
-                    self._index.setdefault(key, []).append(item)
-        for place in _places(seen_from.position.file):
-            found = self._index.get((place, seen_from.world, group, kind, namespace, name))
-            if found:
-                return found
-        return []
-
-
-def _places(file: str) -> list[str]:
-    """Where a file stands, from near to far: itself, beside it, then under each folder outward.
-
-    >>> _places("a/b/route.yaml")
-    ['a/b/route.yaml', 'a/b/', 'a/b/**', 'a/**', '**']
-    """
-    folder = dirname(file)
-    places = [file, f"{folder}/"]
-    while folder.strip("/"):
-        places.append(f"{folder}/**")
-        folder = dirname(folder)
-    return [*places, "**"]

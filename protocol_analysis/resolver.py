@@ -22,21 +22,18 @@ from typing import Any
 
 from protocol_analysis.model import (
     BACKEND_GROUPS,
-    GATEWAY_API,
     Backend,
     BackendRef,
     Inventory,
     Meta,
-    ObjectRef,
-    Policy,
     Position,
-    ReferenceGrant,
     Route,
     Service,
     ServicePort,
     Target,
 )
 from protocol_analysis.rules import Row, Rules, ruleset
+from protocol_analysis.scope import Scope
 
 GATEWAY_API_DOCS = "https://gateway-api.sigs.k8s.io"
 _PARENTS = f"{GATEWAY_API_DOCS}/reference/spec/#parentreference"
@@ -44,7 +41,9 @@ _CLASS = f"{GATEWAY_API_DOCS}/api-types/gatewayclass/"
 _MESH = f"{GATEWAY_API_DOCS}/mesh/"
 _BACKEND_REF = f"{GATEWAY_API_DOCS}/reference/spec/#backendref"
 _GRANT = f"{GATEWAY_API_DOCS}/api-types/referencegrant/"
-_PORT = "https://github.com/envoyproxy/gateway/blob/v1.9.0/internal/gatewayapi/validate.go#L215-L233"
+_PORT = (
+    "https://github.com/envoyproxy/gateway/blob/v1.9.0/internal/gatewayapi/validate.go#L215-L233"
+)
 _WEIGHT = "https://github.com/envoyproxy/gateway/blob/v1.9.0/internal/gatewayapi/route.go#L2886"
 _STRING = "https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/"
 TRANSPORTS = {"UDPRoute": "UDP"}
@@ -94,7 +93,11 @@ class Resolution:
         declared = self.app_protocol
         return {
             "cluster": self.route.cluster,
-            "route": {"kind": self.route.kind, "namespace": self.route.namespace, "name": self.route.name},
+            "route": {
+                "kind": self.route.kind,
+                "namespace": self.route.namespace,
+                "name": self.route.name,
+            },
             "rule": self.ref.rule,
             "role": self.ref.role,
             "backend": self.ref.backend,
@@ -124,29 +127,27 @@ def resolve(
 
 def resolve_with(inventory: Inventory, rules: Rules) -> list[Resolution]:
     """The same with rules at hand: those of a release, or of a proposal."""
-    resolver = _Resolver(inventory, rules)
+    resolver = _Resolver(Scope(inventory), rules)
     return [resolver.resolve(route, ref) for route in inventory.routes for ref in route.refs]
 
 
-def resolve_target(inventory: Inventory, rules: Rules, route: Route, ref: BackendRef, target: Target) -> Resolution:
+def resolve_target(
+    scope: Scope, rules: Rules, route: Route, ref: BackendRef, target: Target
+) -> Resolution:
     """The reference against one object at hand, whoever reads the route."""
-    resolver = _Resolver(inventory, rules)
-    if not rules.find("accepts", ref.kind, route.meta.kind) or target.meta.group != BACKEND_GROUPS[ref.kind]:
+    resolver = _Resolver(scope, rules)
+    if (
+        not rules.find("accepts", ref.kind, route.meta.kind)
+        or target.meta.group != BACKEND_GROUPS[ref.kind]
+    ):
         return resolver.unresolved(route, ref, [resolver.not_read(ref, route.meta.kind)])
     return resolver.against(route, ref, target, [])
 
 
 class _Resolver:
-    def __init__(self, inventory: Inventory, rules: Rules) -> None:
-        self.inventory = inventory
+    def __init__(self, scope: Scope, rules: Rules) -> None:
+        self.scope = scope
         self.rules = rules
-        self.grants: dict[tuple[str, str], list[ReferenceGrant]] = {}
-        for grant in inventory.grants:
-            self.grants.setdefault((grant.meta.world, grant.meta.namespace), []).append(grant)
-        self.policies: dict[tuple[str, str, str], list[Policy]] = {}
-        for policy in inventory.tls_policies:
-            for kind, name in dict.fromkeys((wanted.kind, wanted.name) for wanted in policy.targets):
-                self.policies.setdefault((policy.meta.world, kind, name), []).append(policy)
 
     def resolve(self, route: Route, ref: BackendRef) -> Resolution:
         said, stopped = self.who_reads(route)
@@ -156,22 +157,33 @@ class _Resolver:
         known = ref.kind in BACKEND_GROUPS and ref.group in BACKEND_GROUPS.values()
         if not known or not self.rules.find("accepts", ref.kind, route.meta.kind):
             return self.unresolved(route, ref, [*said, self.not_read(ref, route.meta.kind)])
-        if ref.namespace != route.meta.namespace and not self.granted(route.meta, ref):
+        if not self.scope.permitted(route.meta, ref.group, ref.kind, ref.namespace, ref.name):
             text = f"no ReferenceGrant in {ref.namespace} lets a {route.meta.kind} of {route.meta.namespace} refer to {ref.kind} {ref.name}"
-            return self.unresolved(route, ref, [*said, Reason(row="not-permitted", text=text, source=_GRANT)])
+            return self.unresolved(
+                route, ref, [*said, Reason(row="not-permitted", text=text, source=_GRANT)]
+            )
         group = BACKEND_GROUPS[ref.kind]
-        found = self.inventory.nearest(route.meta, group, ref.kind, ref.namespace, ref.name)
+        found = self.scope.nearest(route.meta, group, ref.kind, ref.namespace, ref.name)
         if not found:
             text = f"no {ref.kind} {ref.namespace}/{ref.name} in these manifests"
-            return self.unresolved(route, ref, [*said, Reason(row="no-object", text=text, source=_BACKEND_REF)])
+            return self.unresolved(
+                route, ref, [*said, Reason(row="no-object", text=text, source=_BACKEND_REF)]
+            )
         answers = [self.against(route, ref, target, said) for target in found]
         if len({_what_matters(answer) for answer in answers}) == 1:
             return answers[0]
-        places = ", ".join(str(answer.declared_at or target.meta.position) for answer, target in zip(answers, found, strict=True))
+        places = ", ".join(
+            str(answer.declared_at or target.meta.position)
+            for answer, target in zip(answers, found, strict=True)
+        )
         text = f"{ref.kind} {ref.namespace}/{ref.name} stands several times and differs: {places}"
-        return self.unresolved(route, ref, [*said, Reason(row="ambiguous", text=text, source=_BACKEND_REF)])
+        return self.unresolved(
+            route, ref, [*said, Reason(row="ambiguous", text=text, source=_BACKEND_REF)]
+        )
 
-    def unresolved(self, route: Route, ref: BackendRef, reasons: list[Reason], **more: Any) -> Resolution:
+    def unresolved(
+        self, route: Route, ref: BackendRef, reasons: list[Reason], **more: Any
+    ) -> Resolution:
         return Resolution(
             route=route.meta,
             ref=ref,
@@ -193,48 +205,27 @@ class _Resolver:
             text = f"the route names no parent; {mine} is assumed"
             return [Reason(row="assumed", text=text, source=_PARENTS)], False
         others: list[str] = []
-        assumed: list[str] = []
+        assumed = ""
         for parent in route.parents:
             if (parent.group, parent.kind) == ("", "Service"):
                 others.append(f"Service {parent.name} belongs to the mesh")
                 continue
-            controllers, missing = self.controllers(route.meta, parent)
-            if missing:
-                assumed.append(missing)
-            elif controllers & set(self.rules.controllers):
+            controllers, missing = self.scope.controllers(route, parent)
+            if controllers & set(self.rules.controllers):
                 return [], False
-            else:
-                others.append(f"{parent.kind} {parent.namespace}/{parent.name} is read by {', '.join(sorted(controllers))}")
+            assumed = assumed or missing
+            name = f"{parent.kind} {parent.namespace}/{parent.name}"
+            others.append(f"{name} is read by {', '.join(sorted(controllers))}")
         if assumed:
-            text = f"{assumed[0]} is not in these manifests; {mine} is assumed"
+            text = f"{assumed} is not in these manifests; {mine} is assumed"
             return [Reason(row="assumed", text=text, source=_CLASS)], False
-        mesh = all((p.group, p.kind) == ("", "Service") for p in route.parents)
-        row = "mesh" if mesh else "other-implementation"
-        return [Reason(row=row, text="; ".join(others), source=_MESH if mesh else _CLASS)], True
+        mesh = all((parent.group, parent.kind) == ("", "Service") for parent in route.parents)
+        row, source = ("mesh", _MESH) if mesh else ("other-implementation", _CLASS)
+        return [Reason(row=row, text="; ".join(others), source=source)], True
 
-    def controllers(self, seen_from: Meta, parent: ObjectRef) -> tuple[set[str], str]:
-        """The controllerNames behind a parent, or what is missing to tell."""
-        name = f"{parent.kind} {parent.namespace}/{parent.name}"
-        gateways = self.inventory.nearest(seen_from, parent.group, parent.kind, parent.namespace, parent.name)
-        if not gateways:
-            return set(), name
-        found: set[str] = set()
-        for gateway in gateways:
-            classes = self.inventory.nearest(gateway.meta, GATEWAY_API, "GatewayClass", "", gateway.class_name)
-            if not classes:
-                return set(), f"GatewayClass {gateway.class_name} of {name}"
-            found |= {gateway_class.controller for gateway_class in classes}
-        return found, ""
-
-    def granted(self, origin: Meta, ref: BackendRef) -> bool:
-        for grant in self.grants.get((origin.world, ref.namespace), ()):
-            source = (origin.group, origin.kind, origin.namespace)
-            admits = any((o.group, o.kind, o.namespace) == source for o in grant.origins)
-            if admits and any((t.group, t.kind) == (ref.group, ref.kind) and t.name in ("", ref.name) for t in grant.targets):
-                return True
-        return False
-
-    def against(self, route: Route, ref: BackendRef, target: Target, said: list[Reason]) -> Resolution:
+    def against(
+        self, route: Route, ref: BackendRef, target: Target, said: list[Reason]
+    ) -> Resolution:
         """The reference resolved against one object that may be meant."""
         kind = route.meta.kind
         reasons = list(said)
@@ -247,68 +238,88 @@ class _Resolver:
             if refusal:
                 return self.unresolved(route, ref, [*reasons, refusal], target=target.meta)
         rejected = port.rejected if port else getattr(target, "rejected", "")
-        declared_at = port.declared_at or port.position if port else getattr(target, "declared_at", None)
-        declared: str | tuple[str, ...] | None = port.app_protocol if port else getattr(target, "app_protocols", ()) or None
+        declared_at = (
+            port.declared_at or port.position if port else getattr(target, "declared_at", None)
+        )
+        declared: str | tuple[str, ...] | None = (
+            port.app_protocol if port else getattr(target, "app_protocols", ()) or None
+        )
         common = {"app_protocol": declared, "declared_at": declared_at, "target": target.meta}
         if rejected:
-            return self.unresolved(route, ref, [*reasons, Reason(row="rejected", text=rejected, source=_STRING)], **common)
+            return self.unresolved(
+                route,
+                ref,
+                [*reasons, Reason(row="rejected", text=rejected, source=_STRING)],
+                **common,
+            )
         if ref.weight == 0:
             text = "weight 0: nothing is sent there"
-            return self.unresolved(route, ref, [*reasons, Reason(row="weight-0", text=text, source=_WEIGHT)], **common)
+            return self.unresolved(
+                route, ref, [*reasons, Reason(row="weight-0", text=text, source=_WEIGHT)], **common
+            )
         tls = self.tls(route, ref, target, port)
         values = (declared,) if isinstance(declared, str) else declared or ()
         row, force = self.protocol(ref.kind, kind, values)
-        reasons += [_reason(r) for r in (*([row] if row else []), *([force] if force and force is not row else []), *([tls] if tls else []))]
+        reasons += [
+            _reason(r)
+            for r in (
+                *([row] if row else []),
+                *([force] if force and force is not row else []),
+                *([tls] if tls else []),
+            )
+        ]
         return self.unresolved(
-            route, ref, reasons, protocol=row.protocol, force_http1=force is not None, tls=tls is not None, **common
+            route,
+            ref,
+            reasons,
+            protocol=row.protocol,
+            force_http1=force is not None,
+            tls=tls is not None,
+            **common,
         )
 
     def protocol(self, backend: str, route: str, values: tuple[str, ...]) -> tuple[Row, Row | None]:
         """The row that gives the protocol, and the row that forces HTTP/1.1."""
-        recognised = [row for value in values if (row := self.rules.value("values", backend, route, value))]
-        forced = next((row for value in values if (row := self.rules.value("forces", backend, route, value))), None)
+        recognised = [
+            row for value in values if (row := self.rules.value("values", backend, route, value))
+        ]
+        forced = next(
+            (row for value in values if (row := self.rules.value("forces", backend, route, value))),
+            None,
+        )
         if not recognised:
             return self.rules.find("defaults", backend, route)[0], forced
         pick = self.rules.find("lists", backend, route)
         return recognised[-1 if pick and pick[0].choice == "last" else 0], forced
 
-    def tls(self, route: Route, ref: BackendRef, target: Target, port: ServicePort | None) -> Row | None:
+    def tls(
+        self, route: Route, ref: BackendRef, target: Target, port: ServicePort | None
+    ) -> Row | None:
         for row in self.rules.find("tls", ref.kind, route.meta.kind):
             if row.choice == "BackendTLSPolicy":
-                section = (port.name if port else "") if row.section_name == "name" else str(ref.port or "")
-                policies = self.policies.get((target.meta.world, target.meta.kind, target.meta.name), ())
-                if any(self.targets(policy, target, section) for policy in policies):
+                section = (
+                    (port.name if port else "")
+                    if row.section_name == "name"
+                    else str(ref.port or "")
+                )
+                if self.scope.has_tls_policy(target, section):
                     return row
-            elif isinstance(target, Backend) and target.tls and row.choice in ("Backend", target.type):
+            elif (
+                isinstance(target, Backend)
+                and target.tls
+                and row.choice in ("Backend", target.type)
+            ):
                 return row
         return None
 
-    def targets(self, policy: Policy, target: Target, section: str) -> bool:
-        """Whether a BackendTLSPolicy means this very object, at this port."""
-        meta = target.meta
-        for wanted in policy.targets:
-            if (wanted.group, wanted.kind, wanted.namespace, wanted.name) != (meta.group, meta.kind, meta.namespace, meta.name):
-                continue
-            if wanted.section is not None and wanted.section != section:
-                continue
-            if wanted.namespace != policy.meta.namespace and not self.granted(policy.meta, _as_ref(wanted, policy)):
-                continue
-            nearest = self.inventory.nearest(policy.meta, meta.group, meta.kind, meta.namespace, meta.name)
-            if any(candidate is target for candidate in nearest):
-                return True
-        return False
 
-
-def _as_ref(wanted: ObjectRef, policy: Policy) -> BackendRef:
-    return BackendRef(
-        rule=0, role="forward", backend=0, group=wanted.group, kind=wanted.kind, namespace=wanted.namespace,
-        name=wanted.name, port=None, weight=None, position=policy.meta.position,
-    )
-
-
-def _port(service: Service, ref: BackendRef, transport: str) -> tuple[ServicePort | None, Reason | None]:
+def _port(
+    service: Service, ref: BackendRef, transport: str
+) -> tuple[ServicePort | None, Reason | None]:
     """The port whose value is read, once a port with that number and transport exists."""
-    same_number = [port for port in service.ports if port.number is not None and port.number == ref.port]
+    same_number = [
+        port for port in service.ports if port.number is not None and port.number == ref.port
+    ]
     if any(port.transport == transport for port in same_number):
         return same_number[0], None
     if ref.port is None:
@@ -323,9 +334,13 @@ def _port(service: Service, ref: BackendRef, transport: str) -> tuple[ServicePor
 _CONDITIONS: dict[str, Callable[[Target], bool]] = {
     "externalName": lambda target: isinstance(target, Service) and target.type == "ExternalName",
     "unixSocket": lambda target: isinstance(target, Backend) and target.unix_socket,
-    "dynamicResolver": lambda target: isinstance(target, Backend) and target.type == "DynamicResolver",
+    "dynamicResolver": lambda target: (
+        isinstance(target, Backend) and target.type == "DynamicResolver"
+    ),
     "dynamicResolverWithAppProtocols": lambda target: (
-        isinstance(target, Backend) and target.type == "DynamicResolver" and bool(target.app_protocols)
+        isinstance(target, Backend)
+        and target.type == "DynamicResolver"
+        and bool(target.app_protocols)
     ),
 }
 
@@ -336,5 +351,3 @@ def _reason(row: Row) -> Reason:
 
 def _what_matters(answer: Resolution) -> tuple[Any, ...]:
     return (answer.app_protocol, answer.protocol, answer.force_http1, answer.tls, answer.outcome)
-
-

@@ -18,7 +18,6 @@ tls       what gives a backend TLS
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -28,6 +27,7 @@ from typing import Any
 import yaml
 
 from protocol_analysis.model import BACKEND_GROUPS, ROUTE_KINDS
+from protocol_analysis.releases import RulesetError, expand, finals, pick, release_key
 
 _COMMON = {"id", "releases", "text", "source"}
 _SCOPE = {"backends", "routes"}
@@ -48,28 +48,6 @@ _CHOICES = {
     "protocol": {"HTTP", "HTTP2", "GRPC", "HTTPS", "TCP", "UDP", None},
 }
 _TOP = {"implementation", "title", "controllers", "standard", "releases", "lines", *SECTIONS}
-_RELEASE = re.compile(r"v(\d+)\.(\d+)\.(\d+)(?:-rc\.?(\d+))?\Z")
-_LINE = re.compile(r"v?(\d+)\.(\d+)\Z")
-
-
-class RulesetError(ValueError):
-    """A wrong table; the message names file, line, the bad value and what would be accepted."""
-
-
-def release_key(release: str) -> tuple[int, int, int, int]:
-    """Orders releases: release candidates before their final, `main` after everything.
-
-    >>> sorted(["main", "v1.9.0", "v1.9.0-rc.1", "v0.2.0-rc1"], key=release_key)
-    ['v0.2.0-rc1', 'v1.9.0-rc.1', 'v1.9.0', 'main']
-    """
-    if release == "main":
-        return (1_000_000, 0, 0, 0)
-    match = _RELEASE.match(release)
-    if not match:
-        msg = f"{release!r} is no release; write v1.8.3, v1.9.0-rc.1 or main"
-        raise RulesetError(msg)
-    major, minor, patch, candidate = match.groups()
-    return (int(major), int(minor), int(patch), int(candidate) if candidate else 1_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +77,9 @@ class Rules:
     controllers: tuple[str, ...]
     standard: tuple[str, ...]
     rows: tuple[Row, ...]
-    _tables: dict[tuple[str, str, str], tuple[Row, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _tables: dict[tuple[str, str, str], tuple[Row, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def find(self, section: str, backend: str, route: str) -> tuple[Row, ...]:
         """The rows of a section for a backend kind on a route kind."""
@@ -114,7 +94,9 @@ class Rules:
 
     def value(self, section: str, backend: str, route: str, value: str) -> Row | None:
         """The row of `values` or `forces` that recognises `value`; matching is exact."""
-        return next((row for row in self.find(section, backend, route) if value in row.values), None)
+        return next(
+            (row for row in self.find(section, backend, route) if value in row.values), None
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,42 +118,17 @@ class Ruleset:
     @property
     def newest(self) -> str:
         """The newest final release known."""
-        return [release for release in self.releases if release != "main" and "-rc" not in release][-1]
+        return finals(self.releases)[-1]
 
     def pick(self, wanted: str | None = None) -> tuple[str, str]:
         """The known release that `wanted` means, and a warning where it is not known exactly.
 
+        Raises RulesetError as `releases.pick` does.
+
         >>> ruleset("envoy-gateway").pick("1.8")
         ('v1.8.3', '')
-        >>> ruleset("envoy-gateway").pick("v1.8.99")[0], ruleset("envoy-gateway").pick("v9.0.0")[0]
-        ('v1.8.3', 'v1.9.0')
-
-        Raises RulesetError for anything else, listing what is known.
         """
-        if wanted is None:
-            return self.newest, ""
-        name = wanted if wanted == "main" or wanted.startswith("v") else f"v{wanted}"
-        if name in self.dates:
-            return name, ""
-        line = _LINE.match(name) or _RELEASE.match(name)
-        if not line:
-            raise self._unknown(wanted)
-        key = (int(line[1]), int(line[2]))
-        finals = [r for r in self.releases if r != "main" and "-rc" not in r]
-        of_line = [r for r in finals if release_key(r)[:2] == key]
-        exact_line = bool(_LINE.match(name))
-        if of_line and (exact_line or release_key(name) > release_key(of_line[-1])):
-            warning = "" if exact_line else f"{wanted} is not known; taken as {of_line[-1]}, the newest known of its line"
-            return of_line[-1], warning
-        if key > release_key(finals[-1])[:2]:
-            return finals[-1], f"{wanted} is not known; taken as {finals[-1]}, the newest release known"
-        raise self._unknown(wanted)
-
-    def _unknown(self, wanted: str) -> RulesetError:
-        return RulesetError(
-            f"{wanted!r} is no release of {self.title} that is known; known are {', '.join(self.releases)},"
-            " and a line such as 1.8 for its last patch"
-        )
+        return pick(wanted, self.releases)
 
     def at(self, release: str | None = None) -> Rules:
         """The rules that hold at a release, as `pick` understands it."""
@@ -194,7 +151,9 @@ class Ruleset:
 def implementations() -> tuple[str, ...]:
     """The names of the rulesets that come with the package."""
     folder = resources.files("protocol_analysis") / "rulesets"
-    return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
+    return tuple(
+        sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
+    )
 
 
 @cache
@@ -249,17 +208,25 @@ class _Parser:
             rows=tuple(rows),
         )
 
-    def row(self, section: str, keys: set[str], raw: dict[str, Any], line: int, order: list[str]) -> Row | None:
+    def row(
+        self, section: str, keys: set[str], raw: dict[str, Any], line: int, order: list[str]
+    ) -> Row | None:
         before = len(self.errors)
         for key in sorted(set(raw) - keys):
-            self.error(line, f"unknown key {key!r} in {section}; known are {', '.join(sorted(keys))}")
+            self.error(
+                line, f"unknown key {key!r} in {section}; known are {', '.join(sorted(keys))}"
+            )
         for key in sorted(keys - set(raw) - {"section"}):
             self.error(line, f"{section} row without {key!r}")
         if not str(raw.get("source", "")).startswith("https://"):
-            self.error(line, f"source {raw.get('source')!r} is no link; write a permanent https:// one")
+            self.error(
+                line, f"source {raw.get('source')!r} is no link; write a permanent https:// one"
+            )
         for key, choices in _CHOICES.items():
             if key in raw and raw[key] not in choices:
-                self.error(line, f"{key} {raw[key]!r}; one of {', '.join(sorted(map(str, choices)))}")
+                self.error(
+                    line, f"{key} {raw[key]!r}; one of {', '.join(sorted(map(str, choices)))}"
+                )
         for key, known in (("backends", tuple(BACKEND_GROUPS)), ("routes", ROUTE_KINDS)):
             unknown = [] if raw.get(key) == "all" else sorted(set(raw.get(key, ())) - set(known))
             if unknown:
@@ -267,7 +234,7 @@ class _Parser:
         if len(self.errors) > before:
             return None
         try:
-            releases = frozenset(r for text in raw["releases"] for r in _range(text, order))
+            releases = frozenset(r for text in raw["releases"] for r in expand(text, order))
         except RulesetError as error:
             self.error(line, str(error))
             return None
@@ -299,9 +266,13 @@ class _Parser:
             for question in _questions(row):
                 other = owners.setdefault(question, row)
                 if other is not row:
-                    clashes.setdefault((other.id, row.id), (other, row, " ".join(question[1:]).strip()))
+                    clashes.setdefault(
+                        (other.id, row.id), (other, row, " ".join(question[1:]).strip())
+                    )
         for other, row, question in clashes.values():
-            self.error(row.line, f"{row.id!r} overlaps {other.id!r} of line {other.line}: {question}")
+            self.error(
+                row.line, f"{row.id!r} overlaps {other.id!r} of line {other.line}: {question}"
+            )
         needed = {"defaults": ROUTE_KINDS, "lists": ROUTE_KINDS}
         gaps: dict[tuple[str, str, str], list[str]] = {}
         for section, backend, route, release, _ in list(owners):
@@ -319,36 +290,12 @@ class _Parser:
 
 def _questions(row: Row) -> Iterator[tuple[str, ...]]:
     """What a row answers; two rows must not answer the same."""
-    extra: tuple[str, ...] = row.values or ("",)
-    if row.section in ("refuses", "tls"):
-        extra = (row.choice,)
+    extra = (row.choice,) if row.section in ("refuses", "tls") else row.values or ("",)
     for backend in row.backends:
         for route in row.routes:
             for value in extra:
                 for release in row.releases:
                     yield (row.section, backend, route, release, value)
-
-
-def _range(text: str, order: list[str]) -> list[str]:
-    first, dots, last = text.partition("..")
-    low = release_key(first)
-    if not dots:
-        high = low
-    elif not last:
-        high = release_key(order[-1])
-    elif line := _LINE.match(last):
-        high = (int(line[1]), int(line[2]), 1_000_000, 0)
-    else:
-        high = release_key(last)
-    for name in (first, last):
-        if name and not _LINE.match(name) and name not in order:
-            msg = f"releases {text!r}: {name} is not in the list of releases"
-            raise RulesetError(msg)
-    found = [release for release in order if low <= release_key(release) <= high]
-    if not found:
-        msg = f"releases {text!r} holds none"
-        raise RulesetError(msg)
-    return found
 
 
 def _with_lines(text: str) -> tuple[dict[str, Any], dict[int, int]]:

@@ -17,23 +17,65 @@ from protocol_analysis.resolver import Resolution
 from protocol_analysis.rules import Ruleset
 
 RESOLUTION_COLUMNS = {
-    "cluster": "string", "route_kind": "string", "route": "string", "rule": "int64", "role": "string",
-    "backend": "int64", "kind": "string", "name": "string", "port": "Int64", "app_protocol": "string",
-    "protocol": "string", "force_http1": "bool", "tls": "bool", "outcome": "string", "row": "string",
-    "why": "string", "source": "string", "release": "string", "referenced_at": "string", "declared_at": "string",
+    "cluster": "string",
+    "route_kind": "string",
+    "route": "string",
+    "rule": "int64",
+    "role": "string",
+    "backend": "int64",
+    "kind": "string",
+    "name": "string",
+    "port": "Int64",
+    "app_protocol": "string",
+    "protocol": "string",
+    "force_http1": "bool",
+    "tls": "bool",
+    "outcome": "string",
+    "row": "string",
+    "why": "string",
+    "source": "string",
+    "release": "string",
+    "referenced_at": "string",
+    "declared_at": "string",
 }
 COVERAGE_COLUMNS = {
-    "cluster": "string", "kind": "string", "namespace": "string", "name": "string", "port": "Int64",
-    "port_name": "string", "transport": "string", "app_protocol": "string", "class": "string", "meant": "string",
-    "protocol": "string", "force_http1": "bool", "tls": "bool", "standard": "bool", "recognised": "bool",
-    "routes": "int64", "why": "string", "declared_at": "string",
+    "cluster": "string",
+    "kind": "string",
+    "namespace": "string",
+    "name": "string",
+    "port": "Int64",
+    "port_name": "string",
+    "transport": "string",
+    "app_protocol": "string",
+    "class": "string",
+    "meant": "string",
+    "protocol": "string",
+    "force_http1": "bool",
+    "tls": "bool",
+    "standard": "bool",
+    "recognised": "bool",
+    "routes": "int64",
+    "why": "string",
+    "declared_at": "string",
 }
 PROBLEM_COLUMNS = {"what": "string", "position": "string", "reason": "string"}
 RULEBOOK_COLUMNS = {
-    "release": "string", "line": "string", "kind": "string", "route_kind": "string", "value": "string",
-    "protocol": "string", "force_http1": "bool", "row": "string",
+    "release": "string",
+    "line": "string",
+    "kind": "string",
+    "route_kind": "string",
+    "value": "string",
+    "protocol": "string",
+    "force_http1": "bool",
+    "row": "string",
 }
-RELEASE_COLUMNS = {"release": "string", "line": "string", "date": "string", "envoy": "string", "end_of_life": "string"}
+RELEASE_COLUMNS = {
+    "release": "string",
+    "line": "string",
+    "date": "string",
+    "envoy": "string",
+    "end_of_life": "string",
+}
 
 
 def _frame(rows: Iterable[Sequence[Any]], columns: dict[str, str]) -> pd.DataFrame:
@@ -52,10 +94,26 @@ def resolution_table(rows: Sequence[Resolution]) -> pd.DataFrame:
     return _frame(
         (
             (
-                _text(r.route.cluster), r.route.kind, f"{r.route.namespace}/{r.route.name}", r.ref.rule, r.ref.role,
-                r.ref.backend, r.ref.kind, f"{r.ref.namespace}/{r.ref.name}", r.ref.port, _text(r.app_protocol),
-                _text(r.protocol), r.force_http1, r.tls, r.outcome, r.deciding.row, r.deciding.text,
-                r.deciding.source, r.release, str(r.ref.position), _text(r.declared_at),
+                _text(r.route.cluster),
+                r.route.kind,
+                f"{r.route.namespace}/{r.route.name}",
+                r.ref.rule,
+                r.ref.role,
+                r.ref.backend,
+                r.ref.kind,
+                f"{r.ref.namespace}/{r.ref.name}",
+                r.ref.port,
+                _text(r.app_protocol),
+                _text(r.protocol),
+                r.force_http1,
+                r.tls,
+                r.outcome,
+                r.deciding.row,
+                r.deciding.text,
+                r.deciding.source,
+                r.release,
+                str(r.ref.position),
+                _text(r.declared_at),
             )
             for r in rows
         ),
@@ -68,9 +126,23 @@ def coverage_table(rows: Sequence[Coverage]) -> pd.DataFrame:
     return _frame(
         (
             (
-                _text(c.meta.cluster), c.meta.kind, c.meta.namespace, c.meta.name, c.port, _text(c.port_name),
-                _text(c.transport), _text(c.app_protocol), c.kind_of_declaration, _text(c.meant), _text(c.protocol),
-                c.resolution.force_http1, c.tls, c.standard, c.recognised, c.routes, c.resolution.deciding.text,
+                _text(c.meta.cluster),
+                c.meta.kind,
+                c.meta.namespace,
+                c.meta.name,
+                c.port,
+                _text(c.port_name),
+                _text(c.transport),
+                _text(c.app_protocol),
+                c.kind_of_declaration,
+                _text(c.meant),
+                _text(c.protocol),
+                c.resolution.force_http1,
+                c.tls,
+                c.standard,
+                c.recognised,
+                c.routes,
+                c.resolution.deciding.text,
                 str(c.declared_at),
             )
             for c in rows
@@ -81,7 +153,9 @@ def coverage_table(rows: Sequence[Coverage]) -> pd.DataFrame:
 
 def class_table(rows: Sequence[Coverage]) -> pd.DataFrame:
     """Ports by class (lines, in a fixed order) and kind (columns), with a total."""
-    counts = pd.DataFrame(0, index=pd.Index(CLASSES, name="class"), columns=[*BACKEND_GROUPS, "total"])
+    counts = pd.DataFrame(
+        0, index=pd.Index(CLASSES, name="class"), columns=[*BACKEND_GROUPS, "total"]
+    )
     for c in rows:
         counts.loc[c.kind_of_declaration, [c.meta.kind, "total"]] += 1
     return counts
@@ -91,10 +165,16 @@ def declared_table(rows: Sequence[Coverage]) -> pd.DataFrame:
     """Declared values (lines, most frequent first) by kind (columns); undeclared ports are left out."""
     values = [(value, c.meta.kind) for c in rows for value in _declared(c)]
     frame = pd.DataFrame(values, columns=["app_protocol", "kind"], dtype="string")
-    counts = pd.crosstab(frame["app_protocol"], frame["kind"]).reindex(columns=list(BACKEND_GROUPS), fill_value=0)
+    counts = pd.crosstab(frame["app_protocol"], frame["kind"]).reindex(
+        columns=list(BACKEND_GROUPS), fill_value=0
+    )
     counts["total"] = counts.sum(axis=1)
     counts.columns.name = None
-    return counts.reset_index().sort_values(["total", "app_protocol"], ascending=[False, True]).set_index("app_protocol")
+    return (
+        counts.reset_index()
+        .sort_values(["total", "app_protocol"], ascending=[False, True])
+        .set_index("app_protocol")
+    )
 
 
 def _declared(row: Coverage) -> tuple[str, ...]:
@@ -104,7 +184,9 @@ def _declared(row: Coverage) -> tuple[str, ...]:
 
 def outcome_table(rows: Sequence[Resolution]) -> pd.DataFrame:
     """References that are not resolved, by reason (lines) and route kind (columns)."""
-    counts = pd.DataFrame(0, index=pd.Index([], name="reason", dtype="string"), columns=[*ROUTE_KINDS, "total"])
+    counts = pd.DataFrame(
+        0, index=pd.Index([], name="reason", dtype="string"), columns=[*ROUTE_KINDS, "total"]
+    )
     for r in rows:
         if r.protocol is None:
             if r.outcome not in counts.index:
@@ -113,7 +195,9 @@ def outcome_table(rows: Sequence[Resolution]) -> pd.DataFrame:
     return counts.sort_index().sort_values("total", ascending=False, kind="stable")
 
 
-def rulebook_table(ruleset: Ruleset, releases: Sequence[str] | None = None, route_kind: str = "HTTPRoute") -> pd.DataFrame:
+def rulebook_table(
+    ruleset: Ruleset, releases: Sequence[str] | None = None, route_kind: str = "HTTPRoute"
+) -> pd.DataFrame:
     """What each release makes of each value on each kind, from the ruleset; `RULEBOOK_COLUMNS`.
 
     `releases` defaults to the last final release of each line, and `main`.
@@ -133,8 +217,14 @@ def rulebook_table(ruleset: Ruleset, releases: Sequence[str] | None = None, rout
                 read = row or forced
                 found.append(
                     (
-                        release, release if release == "main" else release.rpartition(".")[0], kind, route_kind, value,
-                        _text((row or default).protocol), forced is not None, read.id if read else "",
+                        release,
+                        release if release == "main" else release.rpartition(".")[0],
+                        kind,
+                        route_kind,
+                        value,
+                        _text((row or default).protocol),
+                        forced is not None,
+                        read.id if read else "",
                     )
                 )
     return _frame(found, RULEBOOK_COLUMNS)
@@ -153,14 +243,24 @@ def problem_table(inventory: Inventory) -> pd.DataFrame:
         ("skipped", inventory.skipped),
         ("warning", inventory.warnings),
     ]
-    return _frame(((what, str(p.position), p.reason) for what, found in groups for p in found), PROBLEM_COLUMNS)
+    return _frame(
+        ((what, str(p.position), p.reason) for what, found in groups for p in found),
+        PROBLEM_COLUMNS,
+    )
 
 
 def release_table(ruleset: Ruleset) -> pd.DataFrame:
     """The releases that are known, oldest first; columns as in `RELEASE_COLUMNS`."""
+
     def row(release: str) -> tuple[str, ...]:
         line = "" if release == "main" else ".".join(release.split(".")[:2])
         facts = ruleset.lines.get(line, {})
-        return (release, line, ruleset.dates[release], str(facts.get("envoy", "")), str(facts.get("endOfLife", "")))
+        return (
+            release,
+            line,
+            ruleset.dates[release],
+            str(facts.get("envoy", "")),
+            str(facts.get("endOfLife", "")),
+        )
 
     return _frame((row(release) for release in ruleset.releases), RELEASE_COLUMNS)

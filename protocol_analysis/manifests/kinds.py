@@ -102,7 +102,9 @@ def _not_a_string(node: Node | None, name: str) -> str:
     if value is None or isinstance(value, str):
         return ""
     kind = "boolean" if isinstance(value, bool) else "number"
-    return f'{name}: {node.text[:80]} is a {kind}, Kubernetes wants a string; write "{node.text[:80]}"'
+    return (
+        f'{name}: {node.text[:80]} is a {kind}, Kubernetes wants a string; write "{node.text[:80]}"'
+    )
 
 
 def _service(node: Mapping, source: Source, group: str, kind: str) -> Service:
@@ -123,7 +125,9 @@ def _service(node: Mapping, source: Source, group: str, kind: str) -> Service:
             )
         )
     return Service(
-        meta=_meta(node, source, group, kind), ports=tuple(ports), type=text(get(node, "spec", "type"))
+        meta=_meta(node, source, group, kind),
+        ports=tuple(ports),
+        type=text(get(node, "spec", "type")),
     )
 
 
@@ -144,7 +148,9 @@ def _backend(node: Mapping, source: Source, group: str, kind: str) -> Backend:
     )
 
 
-def _ref(node: Node, source: Source, namespace: str, rule: int, role: Any, backend: int) -> BackendRef:
+def _ref(
+    node: Node, source: Source, namespace: str, rule: int, role: Any, backend: int
+) -> BackendRef:
     kind = text(get(node, "kind"), "Service")
     return BackendRef(
         rule=rule,
@@ -172,10 +178,14 @@ def _route(node: Mapping, source: Source, group: str, kind: str) -> Route:
     refs: list[BackendRef] = []
     for number, rule in enumerate(items(get(node, "spec", "rules"))):
         backends = items(get(rule, "backendRefs"))
-        refs += [_ref(n, source, meta.namespace, number, "forward", i) for i, n in enumerate(backends)]
+        refs += [
+            _ref(n, source, meta.namespace, number, "forward", i) for i, n in enumerate(backends)
+        ]
         mirrors = [*_mirrors(get(rule, "filters"))]
         mirrors += [mirror for backend in backends for mirror in _mirrors(get(backend, "filters"))]
-        refs += [_ref(n, source, meta.namespace, number, "mirror", i) for i, n in enumerate(mirrors)]
+        refs += [
+            _ref(n, source, meta.namespace, number, "mirror", i) for i, n in enumerate(mirrors)
+        ]
     parents = items(get(node, "spec", "parentRefs"))
     return Route(
         meta=meta,
@@ -203,7 +213,9 @@ def _gateway(node: Mapping, source: Source, group: str, kind: str) -> Gateway:
 
 def _gateway_class(node: Mapping, source: Source, group: str, kind: str) -> GatewayClass:
     controller = text(get(node, "spec", "controllerName"))
-    return GatewayClass(meta=_meta(node, source, group, kind, namespaced=False), controller=controller)
+    return GatewayClass(
+        meta=_meta(node, source, group, kind, namespaced=False), controller=controller
+    )
 
 
 def _grant(node: Mapping, source: Source, group: str, kind: str) -> ReferenceGrant:
@@ -218,7 +230,10 @@ def _grant(node: Mapping, source: Source, group: str, kind: str) -> ReferenceGra
 def _policy(node: Mapping, source: Source, group: str, kind: str) -> Policy:
     meta = _meta(node, source, group, kind)
     single = get(node, "spec", "targetRef")
-    targets = [*([single] if isinstance(single, Mapping) else []), *items(get(node, "spec", "targetRefs"))]
+    targets = [
+        *([single] if isinstance(single, Mapping) else []),
+        *items(get(node, "spec", "targetRefs")),
+    ]
     return Policy(meta=meta, targets=tuple(_object_ref(t, meta.namespace) for t in targets))
 
 
@@ -253,15 +268,30 @@ _IMPORT_GROUPS = (MCS, "net.gke.io", "networking.fleet.azure.com", "application-
 
 _ROWS = (
     Kind("Service", ("",), ("v1",), _service, "services"),
-    Kind("ServiceImport", _IMPORT_GROUPS, ("v1alpha1", "v1beta1", "v1"), _service, "service_imports"),
+    Kind(
+        "ServiceImport", _IMPORT_GROUPS, ("v1alpha1", "v1beta1", "v1"), _service, "service_imports"
+    ),
     Kind("ServiceExport", _IMPORT_GROUPS, ("v1alpha1", "v1beta1", "v1"), _other, "others"),
     Kind("EndpointSlice", ("discovery.k8s.io",), ("v1alpha1", "v1beta1", "v1"), _other, "others"),
     Kind("Backend", (ENVOY_GATEWAY,), ("v1alpha1",), _backend, "backends"),
-    *(Kind(kind, (GATEWAY_API,), versions, _route, "routes") for kind, versions in _ROUTE_VERSIONS.items()),
+    *(
+        Kind(kind, (GATEWAY_API,), versions, _route, "routes")
+        for kind, versions in _ROUTE_VERSIONS.items()
+    ),
     Kind("Gateway", (GATEWAY_API,), ("v1alpha2", "v1beta1", "v1"), _gateway, "gateways"),
-    Kind("GatewayClass", (GATEWAY_API,), ("v1alpha2", "v1beta1", "v1"), _gateway_class, "gateway_classes"),
+    Kind(
+        "GatewayClass",
+        (GATEWAY_API,),
+        ("v1alpha2", "v1beta1", "v1"),
+        _gateway_class,
+        "gateway_classes",
+    ),
     Kind("ReferenceGrant", (GATEWAY_API,), ("v1alpha2", "v1beta1", "v1"), _grant, "grants"),
-    Kind("BackendTLSPolicy", (GATEWAY_API,), ("v1alpha2", "v1alpha3", "v1"), _policy, "tls_policies"),
+    Kind(
+        "BackendTLSPolicy", (GATEWAY_API,), ("v1alpha2", "v1alpha3", "v1"), _policy, "tls_policies"
+    ),
     Kind("BackendTrafficPolicy", (ENVOY_GATEWAY,), ("v1alpha1",), _policy, "traffic_policies"),
 )
-KINDS: dict[tuple[str, str], Kind] = {(group, row.kind): row for row in _ROWS for group in row.groups}
+KINDS: dict[tuple[str, str], Kind] = {
+    (group, row.kind): row for row in _ROWS for group in row.groups
+}

@@ -18,7 +18,11 @@ SUFFIXES = (".yaml", ".yml", ".json")
 MAX_BYTES = 256 * 1024 * 1024
 # What Envoy Gateway's translator tests call their lists, and what only their outputs hold.
 _FIXTURE_OUTPUTS = ("infraIR", "xdsIR")
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 Progress = Callable[[Iterable[Path]], Iterable[Path]]
 
@@ -69,7 +73,9 @@ def _files(path: Path, reader: _Reader) -> Iterator[Path]:
                 continue
             file = Path(folder, name)
             if file.is_symlink() and not file.resolve().is_relative_to(path.resolve()):
-                reader.unreadable.append(_problem(file, "a link out of the folder; name its target to read it"))
+                reader.unreadable.append(
+                    _problem(file, "a link out of the folder; name its target to read it")
+                )
             elif not stat.S_ISREG(file.stat().st_mode if file.exists() else 0):
                 reader.unreadable.append(_problem(file, "not a regular file"))
             else:
@@ -114,7 +120,9 @@ class _Reader:
                 reason = document.error
                 if "{{" in content:
                     reason = f"a Helm template, not a manifest: render it first (helm template); {reason}"
-                self.unreadable.append(_problem(file, reason, document.number, document.line, document.column))
+                self.unreadable.append(
+                    _problem(file, reason, document.number, document.line, document.column)
+                )
                 continue
             self._document(document, file, cluster)
 
@@ -124,8 +132,12 @@ class _Reader:
             self.warnings.append(_problem(file, reason, document.number, key.line, key.column))
         root = document.root
         if isinstance(root, Mapping) and _is_fixture(root):
-            if any(get(root, key, fold=True) for key in _FIXTURE_OUTPUTS) or file.name.endswith(".out.yaml"):
-                self.skipped.append(_problem(file, "outputs of a translator test, which repeat its inputs"))
+            if any(get(root, key, fold=True) for key in _FIXTURE_OUTPUTS) or file.name.endswith(
+                ".out.yaml"
+            ):
+                self.skipped.append(
+                    _problem(file, "outputs of a translator test, which repeat its inputs")
+                )
                 return
             world = f"{cluster or ''}#{file.as_posix()}#{document.number}"
             source = Source(file.as_posix(), document.number, world, cluster, "", fold_keys=True)
@@ -155,7 +167,9 @@ def _is_fixture(root: Mapping) -> bool:
     if "kind" in root.items or "apiVersion" in root.items:
         return False
     values = [n for v in root.items.values() for n in (v.items if isinstance(v, Sequence) else [v])]
-    return any(isinstance(v, Mapping) and "kind" in v.items and "apiVersion" in v.items for v in values)
+    return any(
+        isinstance(v, Mapping) and "kind" in v.items and "apiVersion" in v.items for v in values
+    )
 
 
 def _text(file: Path) -> str:
@@ -172,5 +186,3 @@ def _text(file: Path) -> str:
     if encoding:
         return raw.decode(encoding)
     return raw.decode("utf-8", errors="surrogateescape")
-
-

@@ -159,7 +159,9 @@ def _compose_all(text: str, line: int, number: int) -> Iterator[Document]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = (mark.line + line, mark.column + 1) if mark else (line, 1)
-        yield Document(current.number, at[0], error=f"not YAML: {error.problem or error.context}", column=at[1])
+        yield Document(
+            current.number, at[0], error=f"not YAML: {error.problem or error.context}", column=at[1]
+        )
     except yaml.YAMLError as error:
         reason = getattr(error, "reason", None) or str(error).splitlines()[0]
         yield Document(current.number, line, error=f"not YAML: {reason}")

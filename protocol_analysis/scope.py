@@ -1,0 +1,134 @@
+"""Whose reference is it, and to what: lookups inside one world. Pure.
+
+A world is one cluster, or one translator fixture; names never resolve from one to another. In a
+world the same name may stand several times, in a repository of examples for instance: a
+reference looks in its own file, then in its folder, then outward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from posixpath import dirname
+from typing import Any
+
+from protocol_analysis.model import (
+    GATEWAY_API,
+    Inventory,
+    Meta,
+    ObjectRef,
+    Policy,
+    ReferenceGrant,
+    Route,
+    Target,
+)
+
+
+class Scope:
+    """An inventory, indexed: the nearest object of a name, grants, policies by target."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._nearest: dict[tuple[str, ...], list[Any]] = {}
+        for objects in (
+            inventory.services,
+            inventory.service_imports,
+            inventory.backends,
+            inventory.gateways,
+            inventory.gateway_classes,
+        ):
+            self._add(objects)
+        self._grants: dict[tuple[str, str], list[ReferenceGrant]] = {}
+        for grant in inventory.grants:
+            self._grants.setdefault((grant.meta.world, grant.meta.namespace), []).append(grant)
+        self._tls: dict[tuple[str, str, str], list[Policy]] = {}
+        for policy in inventory.tls_policies:
+            for kind, name in dict.fromkeys(
+                (wanted.kind, wanted.name) for wanted in policy.targets
+            ):
+                self._tls.setdefault((policy.meta.world, kind, name), []).append(policy)
+
+    def _add(self, objects: Iterable[Any]) -> None:
+        for item in objects:
+            meta = item.meta
+            for place in _places(meta.position.file):
+                key = (place, meta.world, meta.group, meta.kind, meta.namespace, meta.name)
+                self._nearest.setdefault(key, []).append(item)
+
+    def nearest(
+        self, seen_from: Meta, group: str, kind: str, namespace: str, name: str
+    ) -> list[Any]:
+        """The objects of that name nearest to `seen_from`; several where none is nearer."""
+        for place in _places(seen_from.position.file):
+            found = self._nearest.get((place, seen_from.world, group, kind, namespace, name))
+            if found:
+                return found
+        return []
+
+    def controllers(self, route: Route, parent: ObjectRef) -> tuple[set[str], str]:
+        """The controllerNames behind a parent of a route, or what is missing to tell."""
+        name = f"{parent.kind} {parent.namespace}/{parent.name}"
+        gateways = self.nearest(
+            route.meta, parent.group, parent.kind, parent.namespace, parent.name
+        )
+        if not gateways:
+            return set(), name
+        found: set[str] = set()
+        for gateway in gateways:
+            classes = self.nearest(
+                gateway.meta, GATEWAY_API, "GatewayClass", "", gateway.class_name
+            )
+            if not classes:
+                return set(), f"GatewayClass {gateway.class_name} of {name}"
+            found |= {gateway_class.controller for gateway_class in classes}
+        return found, ""
+
+    def permitted(self, origin: Meta, group: str, kind: str, namespace: str, name: str) -> bool:
+        """Whether `origin` may refer to that object: in its own namespace, or by a ReferenceGrant."""
+        if namespace == origin.namespace:
+            return True
+        source = (origin.group, origin.kind, origin.namespace)
+        for grant in self._grants.get((origin.world, namespace), ()):
+            admits = any((o.group, o.kind, o.namespace) == source for o in grant.origins)
+            reaches = any(
+                (t.group, t.kind) == (group, kind) and t.name in ("", name) for t in grant.targets
+            )
+            if admits and reaches:
+                return True
+        return False
+
+    def has_tls_policy(self, target: Target, section: str) -> bool:
+        """Whether a BackendTLSPolicy means this very object, at this port."""
+        meta = target.meta
+        for policy in self._tls.get((meta.world, meta.kind, meta.name), ()):
+            nearest = self.nearest(policy.meta, meta.group, meta.kind, meta.namespace, meta.name)
+            if any(candidate is target for candidate in nearest) and any(
+                self._means(policy, wanted, meta, section) for wanted in policy.targets
+            ):
+                return True
+        return False
+
+    def _means(self, policy: Policy, wanted: ObjectRef, meta: Meta, section: str) -> bool:
+        same = (wanted.group, wanted.kind, wanted.namespace, wanted.name) == (
+            meta.group,
+            meta.kind,
+            meta.namespace,
+            meta.name,
+        )
+        return (
+            same
+            and wanted.section in (None, section)
+            and self.permitted(policy.meta, meta.group, meta.kind, meta.namespace, meta.name)
+        )
+
+
+def _places(file: str) -> list[str]:
+    """Where a file stands, from near to far: itself, beside it, then under each folder outward.
+
+    >>> _places("a/b/route.yaml")
+    ['a/b/route.yaml', 'a/b/', 'a/b/**', 'a/**', '**']
+    """
+    folder = dirname(file)
+    places = [file, f"{folder}/"]
+    while folder.strip("/"):
+        places.append(f"{folder}/**")
+        folder = dirname(folder)
+    return [*places, "**"]
