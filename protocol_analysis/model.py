@@ -38,12 +38,8 @@ class Position:
     column: int
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "file": self.file,
-            "document": self.document,
-            "line": self.line,
-            "column": self.column,
-        }
+        where = {"file": self.file, "document": self.document}
+        return {**where, "line": self.line, "column": self.column}
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -63,11 +59,7 @@ class Meta:
     created: str = ""
 
     def __str__(self) -> str:
-        return (
-            f"{self.kind} {self.namespace}/{self.name}"
-            if self.namespace
-            else f"{self.kind} {self.name}"
-        )
+        return f"{self.kind} {self.namespace}/{self.name}".replace(" /", " ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +77,21 @@ class ServicePort:
     rejected: str = ""
     position: Position
     declared_at: Position | None = None
+
+    @property
+    def declared(self) -> str | None:
+        """What is declared, as written."""
+        return self.app_protocol
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What is declared, as a list: of one, or of none."""
+        return () if self.app_protocol is None else (self.app_protocol,)
+
+    @property
+    def where(self) -> Position:
+        """Where the declaration stands, or would."""
+        return self.declared_at or self.position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +114,21 @@ class Backend:
     tls: bool = False
     rejected: str = ""
     declared_at: Position | None = None
+
+    @property
+    def declared(self) -> tuple[str, ...] | None:
+        """What is declared, as written."""
+        return self.app_protocols or None
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What is declared, as a list."""
+        return self.app_protocols
+
+    @property
+    def where(self) -> Position:
+        """Where the declaration stands, or would."""
+        return self.declared_at or self.meta.position
 
 
 Target = Service | Backend
@@ -139,14 +161,9 @@ class BackendRef:
     position: Position
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "group": self.group,
-            "kind": self.kind,
-            "namespace": self.namespace,
-            "name": self.name,
-            "port": self.port,
-            "weight": self.weight,
-        }
+        what = {"group": self.group, "kind": self.kind}
+        name = {"namespace": self.namespace, "name": self.name}
+        return {**what, **name, "port": self.port, "weight": self.weight}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

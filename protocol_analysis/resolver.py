@@ -7,16 +7,16 @@ In this order, as Envoy Gateway processes a reference (route.go:2851 ff at v1.9.
 2. Is the reference accepted: a kind that the release reads, permitted by a ReferenceGrant when it
    crosses namespaces, an object that is there, a port with that number *and* transport?
 3. A weight of 0 has no protocol.
-4. TLS: by a BackendTLSPolicy, or by the Backend's own settings. It never changes the protocol.
-5. The protocol: the value is read from the first port with that *number*, whatever its
+4. The protocol: the value is read from the first port with that *number*, whatever its
    transport; a recognised value decides, else the default of the route kind.
+5. TLS: by a BackendTLSPolicy, or by the Backend's own settings. It never changes the protocol.
 
 What stops a reference is an outcome with its reason, never a guess: `protocol` is None.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,21 +35,26 @@ from protocol_analysis.model import (
 from protocol_analysis.rules import Row, Rules, ruleset
 from protocol_analysis.scope import Scope
 
-GATEWAY_API_DOCS = "https://gateway-api.sigs.k8s.io"
-_PARENTS = f"{GATEWAY_API_DOCS}/reference/spec/#parentreference"
-_CLASS = f"{GATEWAY_API_DOCS}/api-types/gatewayclass/"
-_MESH = f"{GATEWAY_API_DOCS}/mesh/"
-_BACKEND_REF = f"{GATEWAY_API_DOCS}/reference/spec/#backendref"
-_GRANT = f"{GATEWAY_API_DOCS}/api-types/referencegrant/"
-_PORT = (
-    "https://github.com/envoyproxy/gateway/blob/v1.9.0/internal/gatewayapi/validate.go#L215-L233"
-)
-_WEIGHT = "https://github.com/envoyproxy/gateway/blob/v1.9.0/internal/gatewayapi/route.go#L2886"
-_STRING = "https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/"
-TRANSPORTS = {"UDPRoute": "UDP"}
+_API = "https://gateway-api.sigs.k8s.io"
+_CODE = "https://github.com/envoyproxy/gateway/blob/v1.9.0/internal/gatewayapi"
+# What stops a reference before, or beside, the rows of a ruleset (`refuses`), with its source.
+CHECKS = {
+    "mesh": f"{_API}/mesh/",
+    "other-implementation": f"{_API}/api-types/gatewayclass/",
+    "kind-not-read": f"{_API}/reference/spec/#backendref",
+    "not-permitted": f"{_API}/api-types/referencegrant/",
+    "no-object": f"{_API}/reference/spec/#backendref",
+    "ambiguous": f"{_API}/reference/spec/#backendref",
+    "no-port": f"{_CODE}/validate.go#L215-L233",
+    "rejected": "https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/",
+    "weight-0": f"{_CODE}/route.go#L2886",
+}
+ASSUMED = "assumed"
+_TRANSPORTS = {"UDPRoute": "UDP"}
+_PLACES_NAMED = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Reason:
     """Why: the ruleset row (or the name of the check) that decided, a sentence, a source."""
 
@@ -86,18 +91,15 @@ class Resolution:
     @property
     def deciding(self) -> Reason:
         """The reason that decided: the row that gave the protocol, or what stopped it."""
-        said = [reason for reason in self.reasons if reason.row != "assumed"]
+        said = [reason for reason in self.reasons if reason.row != ASSUMED]
         return said[0] if self.protocol else self.reasons[-1]
 
     def as_dict(self) -> dict[str, Any]:
-        declared = self.app_protocol
+        """The contract's `resolve` row."""
+        declared, route = self.app_protocol, self.route
         return {
-            "cluster": self.route.cluster,
-            "route": {
-                "kind": self.route.kind,
-                "namespace": self.route.namespace,
-                "name": self.route.name,
-            },
+            "cluster": route.cluster,
+            "route": {"kind": route.kind, "namespace": route.namespace, "name": route.name},
             "rule": self.ref.rule,
             "role": self.ref.role,
             "backend": self.ref.backend,
@@ -111,7 +113,7 @@ class Resolution:
             "release": self.release,
             "reasons": [reason.as_dict() for reason in self.reasons],
             "referencedAt": self.ref.position.as_dict(),
-            "declaredAt": None if self.declared_at is None else self.declared_at.as_dict(),
+            "declaredAt": self.declared_at.as_dict() if self.declared_at else None,
         }
 
 
@@ -136,11 +138,9 @@ def resolve_target(
 ) -> Resolution:
     """The reference against one object at hand, whoever reads the route."""
     resolver = _Resolver(scope, rules)
-    if (
-        not rules.find("accepts", ref.kind, route.meta.kind)
-        or target.meta.group != BACKEND_GROUPS[ref.kind]
-    ):
-        return resolver.unresolved(route, ref, [resolver.not_read(ref, route.meta.kind)])
+    # A ServiceImport of a cloud's own API group is not the one that is read.
+    if target.meta.group != BACKEND_GROUPS[ref.kind] or not resolver.reads(ref, route):
+        return resolver.answer(route, ref, [resolver.not_read(ref, route)], target=target.meta)
     return resolver.against(route, ref, target, [])
 
 
@@ -150,39 +150,27 @@ class _Resolver:
         self.rules = rules
 
     def resolve(self, route: Route, ref: BackendRef) -> Resolution:
-        said, stopped = self.who_reads(route)
-        if stopped:
-            return self.unresolved(route, ref, said)
-        # The kind alone selects the object; the group only has to be one of the three.
-        known = ref.kind in BACKEND_GROUPS and ref.group in BACKEND_GROUPS.values()
-        if not known or not self.rules.find("accepts", ref.kind, route.meta.kind):
-            return self.unresolved(route, ref, [*said, self.not_read(ref, route.meta.kind)])
-        if not self.scope.permitted(route.meta, ref.group, ref.kind, ref.namespace, ref.name):
-            text = f"no ReferenceGrant in {ref.namespace} lets a {route.meta.kind} of {route.meta.namespace} refer to {ref.kind} {ref.name}"
-            return self.unresolved(
-                route, ref, [*said, Reason(row="not-permitted", text=text, source=_GRANT)]
-            )
-        group = BACKEND_GROUPS[ref.kind]
-        found = self.scope.nearest(route.meta, group, ref.kind, ref.namespace, ref.name)
-        if not found:
-            text = f"no {ref.kind} {ref.namespace}/{ref.name} in these manifests"
-            return self.unresolved(
-                route, ref, [*said, Reason(row="no-object", text=text, source=_BACKEND_REF)]
-            )
-        answers = [self.against(route, ref, target, said) for target in found]
+        said, stop = self.who_reads(route)
+        stop = stop or self.refused(route, ref)
+        if stop:
+            return self.answer(route, ref, [*said, stop])
+        wanted = (BACKEND_GROUPS[ref.kind], ref.kind, ref.namespace, ref.name)
+        answers = [
+            self.against(route, ref, target, said)
+            for target in self.scope.nearest(route.meta, *wanted)
+        ]
+        name = f"{ref.kind} {ref.namespace}/{ref.name}"
+        if not answers:
+            missing = _stop("no-object", f"no {name} in these manifests")
+            return self.answer(route, ref, [*said, missing])
         if len({_what_matters(answer) for answer in answers}) == 1:
             return answers[0]
-        places = ", ".join(
-            str(answer.declared_at or target.meta.position)
-            for answer, target in zip(answers, found, strict=True)
-        )
-        text = f"{ref.kind} {ref.namespace}/{ref.name} stands several times and differs: {places}"
-        return self.unresolved(
-            route, ref, [*said, Reason(row="ambiguous", text=text, source=_BACKEND_REF)]
-        )
+        places = _places(answers)
+        differ = _stop("ambiguous", f"{name} stands several times and differs: {places}")
+        return self.answer(route, ref, [*said, differ])
 
-    def unresolved(
-        self, route: Route, ref: BackendRef, reasons: list[Reason], **more: Any
+    def answer(
+        self, route: Route, ref: BackendRef, reasons: Iterable[Reason], **facts: Any
     ) -> Resolution:
         return Resolution(
             route=route.meta,
@@ -190,145 +178,128 @@ class _Resolver:
             implementation=self.rules.implementation,
             release=self.rules.release,
             reasons=tuple(reasons),
-            **more,
+            **facts,
         )
 
-    def not_read(self, ref: BackendRef, route_kind: str) -> Reason:
-        name = f"{ref.group}/{ref.kind}" if ref.group else ref.kind
-        text = f"{name} is no backend kind that {self.rules.implementation} {self.rules.release} reads on {route_kind}"
-        return Reason(row="kind-not-read", text=text, source=_BACKEND_REF)
-
-    def who_reads(self, route: Route) -> tuple[list[Reason], bool]:
-        """Whether another implementation, or a mesh, reads the route; and what is assumed."""
+    def who_reads(self, route: Route) -> tuple[list[Reason], Reason | None]:
+        """What is assumed about who reads the route; what stops it, where another one does."""
         mine = self.rules.implementation
-        if not route.parents:
-            text = f"the route names no parent; {mine} is assumed"
-            return [Reason(row="assumed", text=text, source=_PARENTS)], False
         others: list[str] = []
-        assumed = ""
+        missing = "" if route.parents else "a parent"
         for parent in route.parents:
-            if (parent.group, parent.kind) == ("", "Service"):
+            if _is_mesh(parent.group, parent.kind):
                 others.append(f"Service {parent.name} belongs to the mesh")
                 continue
-            controllers, missing = self.scope.controllers(route, parent)
+            controllers, unknown = self.scope.controllers(route, parent)
             if controllers & set(self.rules.controllers):
-                return [], False
-            assumed = assumed or missing
+                return [], None
+            missing = missing or unknown
             name = f"{parent.kind} {parent.namespace}/{parent.name}"
             others.append(f"{name} is read by {', '.join(sorted(controllers))}")
-        if assumed:
-            text = f"{assumed} is not in these manifests; {mine} is assumed"
-            return [Reason(row="assumed", text=text, source=_CLASS)], False
-        mesh = all((parent.group, parent.kind) == ("", "Service") for parent in route.parents)
-        row, source = ("mesh", _MESH) if mesh else ("other-implementation", _CLASS)
-        return [Reason(row=row, text="; ".join(others), source=source)], True
+        if missing:
+            text = f"{missing} is not in these manifests; {mine} is assumed"
+            return [Reason(ASSUMED, text, CHECKS["other-implementation"])], None
+        mesh = all(_is_mesh(parent.group, parent.kind) for parent in route.parents)
+        return [], _stop("mesh" if mesh else "other-implementation", "; ".join(others))
+
+    def reads(self, ref: BackendRef, route: Route) -> bool:
+        """The kind alone selects the object; the group only has to be one of the three."""
+        known = ref.kind in BACKEND_GROUPS and ref.group in BACKEND_GROUPS.values()
+        return known and bool(self.rules.find("accepts", ref.kind, route.meta.kind))
+
+    def not_read(self, ref: BackendRef, route: Route) -> Reason:
+        name = f"{ref.group}/{ref.kind}" if ref.group else ref.kind
+        reader = f"{self.rules.implementation} {self.rules.release}"
+        text = f"{name} is no backend kind that {reader} reads on {route.meta.kind}"
+        return _stop("kind-not-read", text)
+
+    def refused(self, route: Route, ref: BackendRef) -> Reason | None:
+        """What stops the reference before its object is looked for."""
+        if not self.reads(ref, route):
+            return self.not_read(ref, route)
+        origin = route.meta
+        if not self.scope.permitted(origin, ref.group, ref.kind, ref.namespace, ref.name):
+            who, what = f"a {origin.kind} of {origin.namespace}", f"{ref.kind} {ref.name}"
+            text = f"no ReferenceGrant in {ref.namespace} lets {who} refer to {what}"
+            return _stop("not-permitted", text)
+        return None
 
     def against(
         self, route: Route, ref: BackendRef, target: Target, said: list[Reason]
     ) -> Resolution:
         """The reference resolved against one object that may be meant."""
         kind = route.meta.kind
-        reasons = list(said)
-        for row in self.rules.find("refuses", ref.kind, kind):
-            if _CONDITIONS[row.choice](target):
-                return self.unresolved(route, ref, [*reasons, _reason(row)], target=target.meta)
-        port: ServicePort | None = None
-        if isinstance(target, Service):
-            port, refusal = _port(target, ref, TRANSPORTS.get(kind, "TCP"))
-            if refusal:
-                return self.unresolved(route, ref, [*reasons, refusal], target=target.meta)
-        rejected = port.rejected if port else getattr(target, "rejected", "")
-        declared_at = (
-            port.declared_at or port.position if port else getattr(target, "declared_at", None)
+        stop = next(
+            (
+                _reason(row)
+                for row in self.rules.find("refuses", ref.kind, kind)
+                if _CONDITIONS[row.choice](target)
+            ),
+            None,
         )
-        declared: str | tuple[str, ...] | None = (
-            port.app_protocol if port else getattr(target, "app_protocols", ()) or None
-        )
-        common = {"app_protocol": declared, "declared_at": declared_at, "target": target.meta}
-        if rejected:
-            return self.unresolved(
-                route,
-                ref,
-                [*reasons, Reason(row="rejected", text=rejected, source=_STRING)],
-                **common,
-            )
-        if ref.weight == 0:
-            text = "weight 0: nothing is sent there"
-            return self.unresolved(
-                route, ref, [*reasons, Reason(row="weight-0", text=text, source=_WEIGHT)], **common
-            )
+        transport = _TRANSPORTS.get(kind, "TCP")
+        ports = _ports(target, ref)
+        # The value is read from the first port with that number, whatever its transport.
+        port = ports[0] if any(p.transport == transport for p in ports) else None
+        if isinstance(target, Service) and not port:
+            stop = stop or _no_port(target, ref, transport)
+        says = target if isinstance(target, Backend) else port
+        facts: dict[str, Any] = {"target": target.meta}
+        if says:
+            facts |= {"app_protocol": says.declared, "declared_at": says.where}
+        if not stop and says and says.rejected:
+            stop = _stop("rejected", says.rejected)
+        if not stop and ref.weight == 0:
+            stop = _stop("weight-0", "weight 0: nothing is sent there")
+        if stop:
+            return self.answer(route, ref, [*said, stop], **facts)
+        row, force = self.protocol(ref.kind, kind, says.values if says else ())
         tls = self.tls(route, ref, target, port)
-        values = (declared,) if isinstance(declared, str) else declared or ()
-        row, force = self.protocol(ref.kind, kind, values)
-        reasons += [
-            _reason(r)
-            for r in (
-                *([row] if row else []),
-                *([force] if force and force is not row else []),
-                *([tls] if tls else []),
-            )
-        ]
-        return self.unresolved(
-            route,
-            ref,
-            reasons,
-            protocol=row.protocol,
-            force_http1=force is not None,
-            tls=tls is not None,
-            **common,
-        )
+        rows = dict.fromkeys(filter(None, (row, force, tls)))
+        facts |= {"protocol": row.protocol, "force_http1": bool(force), "tls": bool(tls)}
+        return self.answer(route, ref, [*said, *map(_reason, rows)], **facts)
 
     def protocol(self, backend: str, route: str, values: tuple[str, ...]) -> tuple[Row, Row | None]:
         """The row that gives the protocol, and the row that forces HTTP/1.1."""
-        recognised = [
-            row for value in values if (row := self.rules.value("values", backend, route, value))
-        ]
-        forced = next(
-            (row for value in values if (row := self.rules.value("forces", backend, route, value))),
-            None,
+        recognised, forced = (
+            [row for value in values if (row := self.rules.value(section, backend, route, value))]
+            for section in ("values", "forces")
         )
+        force = forced[0] if forced else None
         if not recognised:
-            return self.rules.find("defaults", backend, route)[0], forced
+            return self.rules.find("defaults", backend, route)[0], force
         pick = self.rules.find("lists", backend, route)
-        return recognised[-1 if pick and pick[0].choice == "last" else 0], forced
+        return recognised[-1 if pick and pick[0].choice == "last" else 0], force
 
     def tls(
         self, route: Route, ref: BackendRef, target: Target, port: ServicePort | None
     ) -> Row | None:
+        """The row by which the backend is spoken to over TLS."""
         for row in self.rules.find("tls", ref.kind, route.meta.kind):
             if row.choice == "BackendTLSPolicy":
-                section = (
-                    (port.name if port else "")
-                    if row.section_name == "name"
-                    else str(ref.port or "")
-                )
+                name = port.name if port else ""
+                section = name if row.section_name == "name" else str(ref.port or "")
                 if self.scope.has_tls_policy(target, section):
                     return row
-            elif (
-                isinstance(target, Backend)
-                and target.tls
-                and row.choice in ("Backend", target.type)
-            ):
-                return row
+            elif isinstance(target, Backend) and target.tls:
+                if row.choice in ("Backend", target.type):
+                    return row
         return None
 
 
-def _port(
-    service: Service, ref: BackendRef, transport: str
-) -> tuple[ServicePort | None, Reason | None]:
-    """The port whose value is read, once a port with that number and transport exists."""
-    same_number = [
-        port for port in service.ports if port.number is not None and port.number == ref.port
-    ]
-    if any(port.transport == transport for port in same_number):
-        return same_number[0], None
+def _ports(target: Target, ref: BackendRef) -> list[ServicePort]:
+    """The ports of a Service with the reference's number."""
+    if isinstance(target, Backend) or ref.port is None:
+        return []
+    return [port for port in target.ports if port.number == ref.port]
+
+
+def _no_port(service: Service, ref: BackendRef, transport: str) -> Reason:
     if ref.port is None:
-        text = f"the reference to {ref.kind} {ref.name} names no port"
-    else:
-        text = f"{transport} port {ref.port} not found on {ref.kind} {ref.namespace}/{ref.name}"
-        known = ", ".join(f"{port.transport} {port.number}" for port in service.ports)
-        text += f"; it has {known}" if known else "; it has no ports"
-    return None, Reason(row="no-port", text=text, source=_PORT)
+        return _stop("no-port", f"the reference to {ref.kind} {ref.name} names no port")
+    known = ", ".join(f"{port.transport} {port.number}" for port in service.ports) or "no ports"
+    where = f"{ref.kind} {ref.namespace}/{ref.name}"
+    return _stop("no-port", f"{transport} port {ref.port} not found on {where}; it has {known}")
 
 
 _CONDITIONS: dict[str, Callable[[Target], bool]] = {
@@ -338,16 +309,31 @@ _CONDITIONS: dict[str, Callable[[Target], bool]] = {
         isinstance(target, Backend) and target.type == "DynamicResolver"
     ),
     "dynamicResolverWithAppProtocols": lambda target: (
-        isinstance(target, Backend)
-        and target.type == "DynamicResolver"
-        and bool(target.app_protocols)
+        isinstance(target, Backend) and target.type == "DynamicResolver" and bool(target.values)
     ),
 }
 
 
+def _is_mesh(group: str, kind: str) -> bool:
+    return (group, kind) == ("", "Service")
+
+
+def _stop(check: str, text: str) -> Reason:
+    return Reason(check, text, CHECKS[check])
+
+
 def _reason(row: Row) -> Reason:
-    return Reason(row=row.id, text=row.text, source=row.source)
+    return Reason(row.id, row.text, row.source)
 
 
 def _what_matters(answer: Resolution) -> tuple[Any, ...]:
     return (answer.app_protocol, answer.protocol, answer.force_http1, answer.tls, answer.outcome)
+
+
+def _places(answers: list[Resolution]) -> str:
+    """Where the candidates stand, the first few of them."""
+    found = [
+        str(answer.declared_at or (answer.target and answer.target.position)) for answer in answers
+    ]
+    more = len(found) - _PLACES_NAMED
+    return ", ".join(found[:_PLACES_NAMED]) + (f" and {more} more" if more > 0 else "")
