@@ -16,8 +16,10 @@ cluster       a Kubernetes cluster; Envoy's is always an "Envoy cluster"
 from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.manifests import load
 from protocol_analysis.model import Inventory, ManifestError, Position
+from protocol_analysis.releases import RulesetError
 from protocol_analysis.resolver import Reason, Resolution, resolve
-from protocol_analysis.rules import Ruleset, RulesetError, implementations, ruleset
+from protocol_analysis.rows import Ruleset
+from protocol_analysis.rules import implementations, ruleset
 
 __version__ = "0.1.0"
 

@@ -19,8 +19,9 @@ from protocol_analysis.coverage import coverage
 from protocol_analysis.formats import FORMATS, Columns, Row, printable, render
 from protocol_analysis.manifests import load
 from protocol_analysis.model import Inventory
-from protocol_analysis.resolver import resolve
-from protocol_analysis.rules import RulesetError, implementations, ruleset
+from protocol_analysis.releases import RulesetError, line_of
+from protocol_analysis.resolver import ASSUMED, resolve
+from protocol_analysis.rules import implementations, ruleset
 
 USAGE, UNREADABLE = 2, 3
 
@@ -93,8 +94,8 @@ _IMPLEMENTATIONS: Columns = {
 
 
 def _deciding(row: Row) -> Row:
-    said = [reason for reason in row["reasons"] if reason["row"] != "assumed"]
-    return (said[0] if row["protocol"] else row["reasons"][-1]) if said else row["reasons"][-1]
+    reasons: list[Row] = [reason for reason in row["reasons"] if reason["row"] != ASSUMED]
+    return reasons[0 if row["protocol"] else -1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,7 @@ def _run_coverage(options: argparse.Namespace) -> int:
 def _finish(
     options: argparse.Namespace,
     inputs: list[_Input],
-    rows: list[Row],
+    rows: Sequence[Row],
     columns: Columns,
     wide: Columns,
 ) -> int:
@@ -263,7 +264,7 @@ def _run_releases(options: argparse.Namespace) -> int:
     rules = ruleset(options.implementation)
     rows = []
     for release in rules.releases:
-        line = "" if release == "main" else ".".join(release.split(".")[:2])
+        line = line_of(release)
         facts = rules.lines.get(line, {})
         rows.append(
             {
@@ -297,7 +298,9 @@ def _run_implementations(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print(rows: list[Row], options: argparse.Namespace, columns: Columns, wide: Columns) -> None:
+def _print(
+    rows: Sequence[Row], options: argparse.Namespace, columns: Columns, wide: Columns
+) -> None:
     text = render(rows, options.output, columns, wide)
     if text or options.output != "jsonl":
         sys.stdout.write(text + "\n")

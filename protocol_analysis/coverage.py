@@ -13,7 +13,7 @@ none declared          nothing is declared
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from protocol_analysis.model import (
@@ -25,12 +25,12 @@ from protocol_analysis.model import (
     Meta,
     Position,
     Route,
-    Service,
     ServicePort,
     Target,
 )
 from protocol_analysis.resolver import Resolution, resolve_target, resolve_with
-from protocol_analysis.rules import Rules, ruleset
+from protocol_analysis.rows import Rules
+from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
 
 CLASSES = ("recognised", "standard but ignored", "near miss", "silent fallback", "none declared")
@@ -94,7 +94,7 @@ def coverage(
     rows: list[Coverage] = []
     for service in (*inventory.services, *inventory.service_imports):
         rows += [_row(scope, rules, service, port, routed) for port in service.ports]
-    rows += [_row(scope, rules, backend, None, routed) for backend in inventory.backends]
+    rows += [_row(scope, rules, backend, backend, routed) for backend in inventory.backends]
     return rows
 
 
@@ -112,38 +112,27 @@ def _row(
     scope: Scope,
     rules: Rules,
     target: Target,
-    port: ServicePort | None,
+    says: ServicePort | Backend,
     routed: Counter[tuple[Meta, int | None]],
 ) -> Coverage:
-    meta = target.meta
+    meta, values = target.meta, says.values
+    port = says if isinstance(says, ServicePort) else None
     resolution = _alone(scope, rules, target, port)
-    declared = (
-        port.app_protocol if port else isinstance(target, Backend) and target.app_protocols or None
-    )
-    declared = declared or None if not isinstance(declared, str) else declared
-    values = (declared,) if isinstance(declared, str) else declared or ()
     recognised = any(
         rules.value(section, meta.kind, "HTTPRoute", value)
         for value in values
         for section in ("values", "forces")
     )
     standard = bool(values) and all(value in rules.standard for value in values)
-    meant = (
-        None
-        if recognised
-        else next(filter(None, (_meant(rules, meta.kind, value) for value in values)), None)
-    )
-    at = (
-        (port.declared_at or port.position)
-        if port
-        else getattr(target, "declared_at", None) or meta.position
-    )
+    meant = None
+    if not recognised:
+        meant = next(filter(None, (_meant(rules, meta.kind, value) for value in values)), None)
     return Coverage(
         meta=meta,
         port=port.number if port else None,
         port_name=port.name if port else None,
         transport=port.transport if port else None,
-        app_protocol=declared,
+        app_protocol=says.declared,
         standard=standard,
         recognised=recognised,
         kind_of_declaration=_class(bool(values), standard, recognised, meant),
@@ -152,26 +141,16 @@ def _row(
         upstream=resolution.upstream,
         tls=resolution.tls,
         routes=routed[meta, port.number if port else None],
-        declared_at=at,
+        declared_at=says.where,
         resolution=resolution,
     )
 
 
 def _alone(scope: Scope, rules: Rules, target: Target, port: ServicePort | None) -> Resolution:
-    """The port as the only backend of an HTTPRoute rule would be; a UDP port has no protocol then."""
+    """As the only backend of an HTTPRoute rule would be; a UDP port has no protocol then."""
     meta = target.meta
     position = port.position if port else meta.position
-    route = Route(
-        meta=Meta(
-            group=GATEWAY_API,
-            kind="HTTPRoute",
-            namespace=meta.namespace,
-            name="",
-            position=position,
-            world=meta.world,
-            cluster=meta.cluster,
-        )
-    )
+    route = replace(meta, group=GATEWAY_API, kind="HTTPRoute", name="", position=position)
     ref = BackendRef(
         rule=0,
         role="forward",
@@ -184,7 +163,7 @@ def _alone(scope: Scope, rules: Rules, target: Target, port: ServicePort | None)
         weight=None,
         position=position,
     )
-    return resolve_target(scope, rules, route, ref, target)
+    return resolve_target(scope, rules, Route(meta=route), ref, target)
 
 
 def _class(declared: bool, standard: bool, recognised: bool, meant: str | None) -> str:

@@ -32,7 +32,8 @@ from protocol_analysis.model import (
     ServicePort,
     Target,
 )
-from protocol_analysis.rules import Row, Rules, ruleset
+from protocol_analysis.rows import Row, Rules
+from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
 
 _API = "https://gateway-api.sigs.k8s.io"

@@ -19,15 +19,15 @@ tls       what gives a backend TLS
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from importlib import resources
 from typing import Any
 
 import yaml
 
 from protocol_analysis.model import BACKEND_GROUPS, ROUTE_KINDS
-from protocol_analysis.releases import RulesetError, expand, finals, pick, release_key
+from protocol_analysis.releases import RulesetError, expand, release_key
+from protocol_analysis.rows import Row, Ruleset
 
 _COMMON = {"id", "releases", "text", "source"}
 _SCOPE = {"backends", "routes"}
@@ -40,112 +40,14 @@ SECTIONS: dict[str, set[str]] = {
     "forces": _COMMON | _SCOPE | {"values"},
     "tls": _COMMON | _SCOPE | {"from", "section"},
 }
-_CHOICES = {
-    "when": {"externalName", "unixSocket", "dynamicResolver", "dynamicResolverWithAppProtocols"},
-    "pick": {"first", "last"},
-    "from": {"BackendTLSPolicy", "Backend", "DynamicResolver"},
-    "section": {"name", "number"},
-    "protocol": {"HTTP", "HTTP2", "GRPC", "HTTPS", "TCP", "UDP", None},
+_CHOICES: dict[str, tuple[str | None, ...]] = {
+    "when": ("externalName", "unixSocket", "dynamicResolver", "dynamicResolverWithAppProtocols"),
+    "pick": ("first", "last"),
+    "from": ("BackendTLSPolicy", "Backend", "DynamicResolver"),
+    "section": ("name", "number"),
+    "protocol": ("HTTP", "HTTP2", "GRPC", "HTTPS", "TCP", "UDP", None),
 }
 _TOP = {"implementation", "title", "controllers", "standard", "releases", "lines", *SECTIONS}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One rule with the releases it holds for and the source that shows it."""
-
-    id: str
-    section: str
-    text: str
-    source: str
-    releases: frozenset[str]
-    backends: tuple[str, ...]
-    routes: tuple[str, ...]
-    values: tuple[str, ...] = ()
-    protocol: str | None = None
-    choice: str = ""
-    section_name: str = ""
-    line: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """The rows of one implementation that hold at one release, ready to be looked up."""
-
-    implementation: str
-    release: str
-    controllers: tuple[str, ...]
-    standard: tuple[str, ...]
-    rows: tuple[Row, ...]
-    _tables: dict[tuple[str, str, str], tuple[Row, ...]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
-
-    def find(self, section: str, backend: str, route: str) -> tuple[Row, ...]:
-        """The rows of a section for a backend kind on a route kind."""
-        key = (section, backend, route)
-        if key not in self._tables:
-            self._tables[key] = tuple(
-                row
-                for row in self.rows
-                if row.section == section and backend in row.backends and route in row.routes
-            )
-        return self._tables[key]
-
-    def value(self, section: str, backend: str, route: str, value: str) -> Row | None:
-        """The row of `values` or `forces` that recognises `value`; matching is exact."""
-        return next(
-            (row for row in self.find(section, backend, route) if value in row.values), None
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ruleset:
-    """All rows of one implementation, with its releases and their dates, oldest first."""
-
-    implementation: str
-    title: str
-    controllers: tuple[str, ...]
-    standard: tuple[str, ...]
-    dates: dict[str, str]
-    lines: dict[str, dict[str, str]]
-    rows: tuple[Row, ...]
-
-    @cached_property
-    def releases(self) -> tuple[str, ...]:
-        return tuple(sorted(self.dates, key=release_key))
-
-    @property
-    def newest(self) -> str:
-        """The newest final release known."""
-        return finals(self.releases)[-1]
-
-    def pick(self, wanted: str | None = None) -> tuple[str, str]:
-        """The known release that `wanted` means, and a warning where it is not known exactly.
-
-        Raises RulesetError as `releases.pick` does.
-
-        >>> ruleset("envoy-gateway").pick("1.8")
-        ('v1.8.3', '')
-        """
-        return pick(wanted, self.releases)
-
-    def at(self, release: str | None = None) -> Rules:
-        """The rules that hold at a release, as `pick` understands it."""
-        return self._at(self.pick(release)[0])
-
-    @cache  # noqa: B019 - rulesets live as long as the process
-    def _at(self, known: str) -> Rules:
-        return Rules(
-            implementation=self.implementation,
-            release=known,
-            controllers=self.controllers,
-            standard=self.standard,
-            rows=tuple(row for row in self.rows if known in row.releases),
-        )
-
-    def __hash__(self) -> int:
-        return id(self)
 
 
 def implementations() -> tuple[str, ...]:
@@ -224,9 +126,7 @@ class _Parser:
             )
         for key, choices in _CHOICES.items():
             if key in raw and raw[key] not in choices:
-                self.error(
-                    line, f"{key} {raw[key]!r}; one of {', '.join(sorted(map(str, choices)))}"
-                )
+                self.error(line, f"{key} {raw[key]!r}; one of {', '.join(map(str, choices))}")
         for key, known in (("backends", tuple(BACKEND_GROUPS)), ("routes", ROUTE_KINDS)):
             unknown = [] if raw.get(key) == "all" else sorted(set(raw.get(key, ())) - set(known))
             if unknown:
@@ -266,21 +166,16 @@ class _Parser:
             for question in _questions(row):
                 other = owners.setdefault(question, row)
                 if other is not row:
-                    clashes.setdefault(
-                        (other.id, row.id), (other, row, " ".join(question[1:]).strip())
-                    )
-        for other, row, question in clashes.values():
-            self.error(
-                row.line, f"{row.id!r} overlaps {other.id!r} of line {other.line}: {question}"
-            )
-        needed = {"defaults": ROUTE_KINDS, "lists": ROUTE_KINDS}
+                    asked = " ".join(question[1:]).strip()
+                    clashes.setdefault((other.id, row.id), (other, row, asked))
+        for other, row, asked in clashes.values():
+            message = f"{row.id!r} overlaps {other.id!r} of line {other.line}: {asked}"
+            self.error(row.line, message)
         gaps: dict[tuple[str, str, str], list[str]] = {}
         for section, backend, route, release, _ in list(owners):
             if section != "accepts":
                 continue
-            for table in needed:
-                if table == "lists" and backend != "Backend":
-                    continue
+            for table in ("defaults", "lists") if backend == "Backend" else ("defaults",):
                 if (table, backend, route, release, "") not in owners:
                     gaps.setdefault((table, backend, route), []).append(release)
         for (table, backend, route), releases in gaps.items():

@@ -13,8 +13,9 @@ import pandas as pd
 
 from protocol_analysis.coverage import CLASSES, Coverage
 from protocol_analysis.model import BACKEND_GROUPS, ROUTE_KINDS, Inventory, Problem
+from protocol_analysis.releases import finals, line_of
 from protocol_analysis.resolver import Resolution
-from protocol_analysis.rules import Ruleset
+from protocol_analysis.rows import Ruleset
 
 RESOLUTION_COLUMNS = {
     "cluster": "string",
@@ -218,7 +219,7 @@ def rulebook_table(
                 found.append(
                     (
                         release,
-                        release if release == "main" else release.rpartition(".")[0],
+                        line_of(release) or release,
                         kind,
                         route_kind,
                         value,
@@ -232,8 +233,7 @@ def rulebook_table(
 
 def line_releases(ruleset: Ruleset) -> list[str]:
     """The last final release of each line, oldest first."""
-    finals = [release for release in ruleset.releases if release != "main" and "-rc" not in release]
-    return list({release.rpartition(".")[0]: release for release in finals}.values())
+    return list({line_of(release): release for release in finals(ruleset.releases)}.values())
 
 
 def problem_table(inventory: Inventory) -> pd.DataFrame:
@@ -253,7 +253,7 @@ def release_table(ruleset: Ruleset) -> pd.DataFrame:
     """The releases that are known, oldest first; columns as in `RELEASE_COLUMNS`."""
 
     def row(release: str) -> tuple[str, ...]:
-        line = "" if release == "main" else ".".join(release.split(".")[:2])
+        line = line_of(release)
         facts = ruleset.lines.get(line, {})
         return (
             release,

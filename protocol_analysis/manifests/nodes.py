@@ -31,8 +31,12 @@ _WHOLE_STREAM = re.compile("\\A%|\n%|\n\\.\\.\\.|\0|\r(?!\n)|[\x85\u2028\u2029]|
 _SURROGATE_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _BOOLEANS = {
-    **dict.fromkeys("y Y yes Yes YES on On ON true True TRUE".split(), True),
-    **dict.fromkeys("n N no No NO off Off OFF false False FALSE".split(), False),
+    **dict.fromkeys(
+        ("y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE"), True
+    ),
+    **dict.fromkeys(
+        ("n", "N", "no", "No", "NO", "off", "Off", "OFF", "false", "False", "FALSE"), False
+    ),
 }
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*|0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+)\Z")
@@ -138,8 +142,8 @@ def _join_surrogates(match: re.Match[str]) -> str:
 
 def _compose_all(text: str, line: int, number: int) -> Iterator[Document]:
     if found := _UNDECODED.search(text):
-        at = line + text.count("\n", 0, found.start())
-        yield Document(number + 1, at, error="not UTF-8 text")
+        broken = line + text.count("\n", 0, found.start())
+        yield Document(number + 1, broken, error="not UTF-8 text")
         return
     composer = _Composer(line - 1)
     events: Iterator[Any] = iter(())
@@ -149,7 +153,7 @@ def _compose_all(text: str, line: int, number: int) -> Iterator[Document]:
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 number += 1
-                current = Document(number, event.start_mark.line + line)
+                current = Document(number, _line(event) + line)
                 composer.begin()
             elif isinstance(event, yaml.DocumentEndEvent):
                 current.root, current.duplicates = composer.root, composer.duplicates
@@ -167,6 +171,10 @@ def _compose_all(text: str, line: int, number: int) -> Iterator[Document]:
         yield Document(current.number, line, error=f"not YAML: {reason}")
     except _ComposeError as error:
         yield Document(current.number, error.line, error=error.reason, column=error.column)
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line)
 
 
 class _ComposeError(ManifestError):
@@ -198,15 +206,15 @@ class _Composer:
             node: Node = Scalar(event.value, bool(event.implicit[0]), line, column)
             self._add(event.anchor, node, line, column)
         elif isinstance(event, yaml.AliasEvent):
-            if event.anchor not in self.anchors:
-                msg = f"unknown anchor *{event.anchor[:80]}"
-                raise _ComposeError(msg, line, column)
-            self._add(None, self.anchors[event.anchor], line, column)
+            target = self.anchors.get(anchor := event.anchor or "")
+            if target is None:
+                raise _ComposeError(f"unknown anchor *{anchor[:80]}", line, column)
+            self._add(None, target, line, column)
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             if len(self.stack) >= MAX_DEPTH:
                 raise _ComposeError(f"nested deeper than {MAX_DEPTH} levels", line, column)
             kind = Mapping if isinstance(event, yaml.MappingStartEvent) else Sequence
-            collection = kind(line, column)
+            collection: Mapping | Sequence = kind(line, column)
             self._add(event.anchor, collection, line, column)
             self.stack.append(collection)
             self.pending.append(None)
@@ -221,7 +229,7 @@ class _Composer:
             self.root = node
             return
         top = self.stack[-1]
-        if isinstance(top, Sequence):
+        if not isinstance(top, Mapping):
             top.items.append(node)
             return
         key = self.pending[-1]

@@ -1,0 +1,107 @@
+"""The rows of a ruleset, and how they are looked up: by release, section, kinds and value. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+
+from protocol_analysis.releases import finals, pick, release_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One rule with the releases it holds for and the source that shows it."""
+
+    id: str
+    section: str
+    text: str
+    source: str
+    releases: frozenset[str]
+    backends: tuple[str, ...]
+    routes: tuple[str, ...]
+    values: tuple[str, ...] = ()
+    protocol: str | None = None
+    choice: str = ""
+    section_name: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rows of one implementation that hold at one release, ready to be looked up."""
+
+    implementation: str
+    release: str
+    controllers: tuple[str, ...]
+    standard: tuple[str, ...]
+    rows: tuple[Row, ...]
+    _tables: dict[tuple[str, str, str], tuple[Row, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def find(self, section: str, backend: str, route: str) -> tuple[Row, ...]:
+        """The rows of a section for a backend kind on a route kind."""
+        key = (section, backend, route)
+        if key not in self._tables:
+            self._tables[key] = tuple(
+                row
+                for row in self.rows
+                if row.section == section and backend in row.backends and route in row.routes
+            )
+        return self._tables[key]
+
+    def value(self, section: str, backend: str, route: str, value: str) -> Row | None:
+        """The row of `values` or `forces` that recognises `value`; matching is exact."""
+        return next(
+            (row for row in self.find(section, backend, route) if value in row.values), None
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ruleset:
+    """All rows of one implementation, with its releases and their dates, oldest first."""
+
+    implementation: str
+    title: str
+    controllers: tuple[str, ...]
+    standard: tuple[str, ...]
+    dates: dict[str, str]
+    lines: dict[str, dict[str, str]]
+    rows: tuple[Row, ...]
+
+    @cached_property
+    def releases(self) -> tuple[str, ...]:
+        return tuple(sorted(self.dates, key=release_key))
+
+    @property
+    def newest(self) -> str:
+        """The newest final release known."""
+        return finals(self.releases)[-1]
+
+    def pick(self, wanted: str | None = None) -> tuple[str, str]:
+        """The known release that `wanted` means, and a warning where it is not known exactly.
+
+        Raises RulesetError as `releases.pick` does.
+
+        >>> from protocol_analysis.rules import ruleset
+        >>> ruleset("envoy-gateway").pick("1.8")
+        ('v1.8.3', '')
+        """
+        return pick(wanted, self.releases)
+
+    def at(self, release: str | None = None) -> Rules:
+        """The rules that hold at a release, as `pick` understands it."""
+        return self._at(self.pick(release)[0])
+
+    @cache  # noqa: B019 - rulesets live as long as the process
+    def _at(self, known: str) -> Rules:
+        return Rules(
+            implementation=self.implementation,
+            release=known,
+            controllers=self.controllers,
+            standard=self.standard,
+            rows=tuple(row for row in self.rows if known in row.releases),
+        )
+
+    def __hash__(self) -> int:
+        return id(self)
