@@ -229,7 +229,7 @@ class Inventory:
     """All that was read, in the order of files and documents.
 
     `unreadable` counts against the exit status; `skipped` (a fixture's outputs) and `warnings`
-    (a duplicate key) are said and do not.
+    (a duplicate key) are said and do not. `unread` counts the objects of kinds that are not read.
     """
 
     services: tuple[Service, ...] = ()
@@ -245,5 +245,6 @@ class Inventory:
     unreadable: tuple[Problem, ...] = ()
     skipped: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    unread: tuple[tuple[str, int], ...] = ()
     files: int = 0
     documents: int = 0

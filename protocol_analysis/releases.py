@@ -102,13 +102,13 @@ def pick(wanted: str | None, known: Sequence[str]) -> tuple[str, str]:
         of_line = [release for release in final if release_key(release)[:2] == key]
         if of_line and _LINE.match(name):
             return of_line[-1], ""
+        unknown = f"{wanted} is not known; taken as"
         if of_line and release_key(name) > release_key(of_line[-1]):
-            return of_line[
-                -1
-            ], f"{wanted} is not known; taken as {of_line[-1]}, the newest known of its line"
+            return of_line[-1], f"{unknown} {of_line[-1]}, the newest known of its line"
         if key > release_key(final[-1])[:2]:
-            return final[
-                -1
-            ], f"{wanted} is not known; taken as {final[-1]}, the newest release known"
-    msg = f"{wanted!r} is no known release; known are {', '.join(known)}, and a line such as 1.8 for its last patch"
+            return final[-1], f"{unknown} {final[-1]}, the newest release known"
+    msg = (
+        f"{wanted!r} is no known release; known are {', '.join(known)}, "
+        "and a line such as 1.8 for its last patch"
+    )
     raise RulesetError(msg)

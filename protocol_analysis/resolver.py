@@ -1,4 +1,4 @@
-"""One backend reference × the rules of one release → a Resolution. Pure.
+"""One backend reference against the rules of one release → a Resolution. Pure.
 
 In this order, as Envoy Gateway processes a reference (route.go:2851 ff at v1.9.0):
 
@@ -282,9 +282,8 @@ class _Resolver:
                 section = name if row.section_name == "name" else str(ref.port or "")
                 if self.scope.has_tls_policy(target, section):
                     return row
-            elif isinstance(target, Backend) and target.tls:
-                if row.choice in ("Backend", target.type):
-                    return row
+            elif getattr(target, "tls", False) and row.choice in ("Backend", target.type):
+                return row
         return None
 
 

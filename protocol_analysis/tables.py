@@ -6,15 +6,29 @@ hold text, `""` where there is nothing; numbers that may be missing are `Int64`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
 from protocol_analysis.coverage import CLASSES, Coverage
-from protocol_analysis.model import BACKEND_GROUPS, ROUTE_KINDS, Inventory, Problem
+from protocol_analysis.model import (
+    BACKEND_GROUPS,
+    GATEWAY_API,
+    ROUTE_KINDS,
+    Backend,
+    BackendRef,
+    Inventory,
+    Meta,
+    Position,
+    Problem,
+    Route,
+    Service,
+    ServicePort,
+)
 from protocol_analysis.releases import finals, line_of
-from protocol_analysis.resolver import Resolution
+from protocol_analysis.resolver import Resolution, resolve_with
 from protocol_analysis.rows import Ruleset
 
 RESOLUTION_COLUMNS = {
@@ -264,3 +278,117 @@ def release_table(ruleset: Ruleset) -> pd.DataFrame:
         )
 
     return _frame((row(release) for release in ruleset.releases), RELEASE_COLUMNS)
+
+
+def reading_table(inventory: Inventory) -> pd.DataFrame:
+    """What was read and what was not: how many of each; one column, `count`.
+
+    >>> reading_table(Inventory(files=2)).loc["files", "count"]
+    np.int64(2)
+    """
+    counts = {
+        "files": inventory.files,
+        "documents": inventory.documents,
+        "Services": len(inventory.services),
+        "ServiceImports": len(inventory.service_imports),
+        "Backends": len(inventory.backends),
+        "routes": len(inventory.routes),
+        "not read": len(inventory.unreadable),
+        "passed over": len(inventory.skipped),
+        "warnings": len(inventory.warnings),
+    }
+    return pd.DataFrame({"count": pd.Series(counts, dtype="int64")})
+
+
+def attention_table(ports: pd.DataFrame) -> pd.DataFrame:
+    """The ports of a `coverage_table` whose value is not read: near misses, standard, the rest.
+
+    Within each class the ports with most routes come first. The columns are a selection of
+    `COVERAGE_COLUMNS`.
+
+    >>> attention_table(coverage_table([])).empty
+    True
+    """
+    columns = ["class", "kind", "namespace", "name", "port", "app_protocol"]
+    columns += ["meant", "protocol", "routes", "declared_at"]
+    order = ("near miss", "standard but ignored", "silent fallback")
+    found = ports[ports["class"].isin(order)].copy()
+    found["order"] = found["class"].map({name: place for place, name in enumerate(order)})
+    found["unrouted"] = -found["routes"]
+    by = ["order", "unrouted", "declared_at", "kind", "namespace", "name", "port"]
+    return found.sort_values(by, kind="stable")[columns].reset_index(drop=True)
+
+
+def resolved_rulebook_table(
+    ruleset: Ruleset, releases: Sequence[str] | None = None, route_kind: str = "HTTPRoute"
+) -> pd.DataFrame:
+    """The rule book again, found by resolving one port per cell; `RULEBOOK_COLUMNS` but `row`.
+
+    >>> from protocol_analysis.rules import ruleset
+    >>> book = rulebook_table(ruleset(), ["v1.9.0"]).drop(columns="row")
+    >>> book.equals(resolved_rulebook_table(ruleset(), ["v1.9.0"]))
+    True
+    """
+    chosen = line_releases(ruleset) if releases is None else releases
+    values = sorted({value for row in ruleset.rows for value in row.values} | set(ruleset.standard))
+    found = []
+    for release in chosen:
+        rules = ruleset.at(release)
+        line = release if release == "main" else release.rpartition(".")[0]
+        for kind in BACKEND_GROUPS:
+            for value in values:
+                answer = resolve_with(_one_port(kind, value, route_kind), rules)[0]
+                if answer.outcome != "kind-not-read":
+                    said = (_text(answer.protocol), answer.force_http1)
+                    found.append((release, line, kind, route_kind, value, *said))
+    return _frame(found, {k: v for k, v in RULEBOOK_COLUMNS.items() if k != "row"})
+
+
+def _one_port(kind: str, value: str, route_kind: str) -> Inventory:
+    """One backend that declares one value, and one route to it."""
+    at = Position(file="", document=1, line=1, column=1)
+    group = BACKEND_GROUPS[kind]
+    meta = Meta(group=group, kind=kind, namespace="default", name="backend", position=at)
+    transport = "UDP" if route_kind == "UDPRoute" else "TCP"
+    port = ServicePort(number=80, app_protocol=value, transport=transport, position=at)
+    service = (Service(meta=meta, ports=(port,)),)
+    ref = BackendRef(
+        rule=0,
+        role="forward",
+        backend=0,
+        group=group,
+        kind=kind,
+        namespace="default",
+        name="backend",
+        port=80,
+        weight=None,
+        position=at,
+    )
+    of = Meta(group=GATEWAY_API, kind=route_kind, namespace="default", name="route", position=at)
+    return Inventory(
+        services=service if kind == "Service" else (),
+        service_imports=service if kind == "ServiceImport" else (),
+        backends=(Backend(meta=meta, app_protocols=(value,)),) if kind == "Backend" else (),
+        routes=(Route(meta=of, refs=(ref,)),),
+    )
+
+
+def use_notebook_display(rows: int = 20) -> None:
+    """Show tables alike everywhere: plain text in their cells, at most `rows` rows of them."""
+    pd.set_option("display.html.use_mathjax", False)  # noqa: FBT003 - a manifest may hold $
+    pd.set_option("display.max_rows", rows)
+    pd.set_option("display.min_rows", rows)
+    pd.set_option("display.max_columns", 20)
+    pd.set_option("display.max_colwidth", 72)
+    pd.set_option("display.width", 160)
+
+
+def check(claim: str, holds: object) -> None:
+    """Say that a claim holds; raise AssertionError where it does not.
+
+    >>> check("1 + 1 is 2", 1 + 1 == 2)
+    holds: 1 + 1 is 2
+    """
+    if not holds:
+        raise AssertionError(f"does not hold: {claim}")
+    sys.stdout.write(f"holds: {claim}\n")

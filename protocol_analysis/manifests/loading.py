@@ -6,6 +6,7 @@ import codecs
 import os
 import stat
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping as MappingType
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_TEMPLATE = "a Helm template, not a manifest: render it first (helm template)"
+_NO_KIND = "no kind"
+_LISTS = 10  # how deep one list of objects may stand in another
+_DUPLICATE = "the last one counts here, Kubernetes refuses it when strict"
 
 Progress = Callable[[Iterable[Path]], Iterable[Path]]
 
@@ -44,6 +49,8 @@ def load(
     >>> inventory = load("data/sample")
     >>> inventory.unreadable
     ()
+    >>> [port.app_protocol for s in inventory.service_imports for port in s.ports][:1]
+    ['kubernetes.io/h2c']
     """
     if not paths and not clusters:
         msg = "no path given; name a file, a folder, or - for standard input"
@@ -94,6 +101,7 @@ class _Reader:
         self.unreadable: list[Problem] = []
         self.skipped: list[Problem] = []
         self.warnings: list[Problem] = []
+        self.unread: Counter[str] = Counter()
         self.files = self.documents = 0
 
     def inventory(self) -> Inventory:
@@ -102,6 +110,7 @@ class _Reader:
             unreadable=tuple(self.unreadable),
             skipped=tuple(self.skipped),
             warnings=tuple(self.warnings),
+            unread=tuple(sorted(self.unread.items())),
             files=self.files,
             documents=self.documents,
         )
@@ -117,9 +126,7 @@ class _Reader:
         for document in documents(content):
             self.documents += 1
             if document.error:
-                reason = document.error
-                if "{{" in content:
-                    reason = f"a Helm template, not a manifest: render it first (helm template); {reason}"
+                reason = f"{_TEMPLATE}; {document.error}" if "{{" in content else document.error
                 self.unreadable.append(
                     _problem(file, reason, document.number, document.line, document.column)
                 )
@@ -128,7 +135,7 @@ class _Reader:
 
     def _document(self, document: Document, file: Path, cluster: str | None) -> None:
         for key in document.duplicates:
-            reason = f"duplicate key {key.text[:80]!r}: the last one counts here, Kubernetes refuses it when strict"
+            reason = f"duplicate key {key.text[:80]!r}: {_DUPLICATE}"
             self.warnings.append(_problem(file, reason, document.number, key.line, key.column))
         root = document.root
         if isinstance(root, Mapping) and _is_fixture(root):
@@ -149,16 +156,19 @@ class _Reader:
         self._object(root, source)
 
     def _object(self, node: Node | None, source: Source, depth: int = 0) -> None:
-        if not isinstance(node, Mapping) or depth > len("List of List"):
-            return
         kind, version = text(get(node, "kind")), text(get(node, "apiVersion"))
-        if kind.endswith("List") and isinstance(get(node, "items"), Sequence):
+        if not isinstance(node, Mapping) or not kind:
+            self.unread[_NO_KIND] += 1
+            return
+        if kind.endswith("List") and isinstance(get(node, "items"), Sequence) and depth < _LISTS:
             for item in items(get(node, "items")):
                 self._object(item, source, depth + 1)
             return
         group = version.rpartition("/")[0]
         row = KINDS.get((group, kind))
-        if row is not None:
+        if row is None:
+            self.unread[f"{group}/{kind}" if group else kind] += 1
+        else:
             self.objects[row.into].append(row.read(node, source, group, kind))
 
 

@@ -9,7 +9,9 @@ Facts that shape this module:
   error. Splitting there lets the neighbours of a broken document survive it. Directives, `...`
   and unusual line breaks need the stream read as a whole.
 * PyYAML's C composer recurses: 100 kB of `- - -` ends the process. Its event stream does not.
-  Nodes are therefore composed here, from events, with a limit on depth and on merged keys.
+  Nodes are therefore composed here, from events, with a limit on depth.
+* Aliases and merge keys cost nothing to write and everything to walk: what they stand for is
+  counted as it is composed, and limited.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import yaml
 from protocol_analysis.model import ManifestError
 
 MAX_DEPTH = 200
-MAX_MERGED_KEYS = 1_000_000
+MAX_ALIASED = 1_000_000
 
 _SEPARATOR = re.compile(r"\n---(?=[ \t\r\n]|\Z)")
 _WHOLE_STREAM = re.compile("\\A%|\n%|\n\\.\\.\\.|\0|\r(?!\n)|[\x85\u2028\u2029]|(?<!\\A)\ufeff")
@@ -45,6 +47,8 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 
 @dataclass(slots=True)
 class Scalar:
+    """A scalar as written; `plain` where it is neither quoted nor tagged."""
+
     text: str
     plain: bool
     line: int
@@ -81,16 +85,22 @@ def _integer(text: str) -> int | str:
 
 @dataclass(slots=True)
 class Mapping:
+    """A mapping: nodes by key, and the keys themselves. `size` counts what is inside."""
+
     line: int
     column: int
+    size: int = 1
     items: dict[str, Node] = field(default_factory=dict)
     keys: dict[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Sequence:
+    """A list of nodes. `size` counts what is inside."""
+
     line: int
     column: int
+    size: int = 1
     items: list[Node] = field(default_factory=list)
 
 
@@ -110,10 +120,13 @@ class Document:
 
 
 def documents(text: str) -> Iterator[Document]:
-    """The documents of `text`, in order. A broken one carries its `error`; the others survive.
+    r"""Yield the documents of `text`, in order.
 
-    >>> [d.error or d.root.items["kind"].text for d in documents("kind: A\\n---\\n{\\n---\\nkind: B")]
-    ['A', 'not YAML: expected the node content, but found \\'<stream end>\\'', 'B']
+    A broken one carries its `error`; its neighbours survive.
+
+    >>> found = documents("kind: A\n---\n{\n---\nkind: B")
+    >>> [document.error or document.root.items["kind"].text for document in found]
+    ['A', "not YAML: expected the node content, but found '<stream end>'", 'B']
     """
     text = _SURROGATE_PAIR.sub(_join_surrogates, text.removeprefix("\ufeff"))
     if _WHOLE_STREAM.search(text):
@@ -177,6 +190,10 @@ def _line(event: Any) -> int:
     return int(event.start_mark.line)
 
 
+def _size(node: Node) -> int:
+    return 1 if isinstance(node, Scalar) else node.size
+
+
 class _ComposeError(ManifestError):
     def __init__(self, reason: str, line: int, column: int) -> None:
         super().__init__(reason)
@@ -197,7 +214,7 @@ class _Composer:
         self.stack: list[Mapping | Sequence] = []
         self.pending: list[Scalar | None] = []
         self.merges: list[list[Node]] = []
-        self.merged = 0
+        self.aliased = 0
 
     def feed(self, event: Any) -> None:
         line, column = event.start_mark.line + 1 + self.offset, event.start_mark.column + 1
@@ -209,6 +226,9 @@ class _Composer:
             target = self.anchors.get(anchor := event.anchor or "")
             if target is None:
                 raise _ComposeError(f"unknown anchor *{anchor[:80]}", line, column)
+            if any(target is open_one for open_one in self.stack):
+                raise _ComposeError(f"*{anchor[:80]} stands inside itself", line, column)
+            self._count(target, line, column)
             self._add(None, target, line, column)
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             if len(self.stack) >= MAX_DEPTH:
@@ -247,19 +267,28 @@ class _Composer:
         top.items[key.text] = node
         top.keys[key.text] = key
 
+    def _count(self, node: Node, line: int, column: int) -> None:
+        """Note what stands here without being written here."""
+        self.aliased += _size(node)
+        if self.aliased > MAX_ALIASED:
+            msg = f"aliases and merge keys stand for more than {MAX_ALIASED} nodes"
+            raise _ComposeError(msg, line, column)
+
     def _close(self, line: int, column: int) -> None:
         top = self.stack.pop()
         self.pending.pop()
         sources = self.merges.pop()
-        if not isinstance(top, Mapping):
-            return
+        if isinstance(top, Mapping):
+            self._merge(top, sources, line, column)
+        inside = top.items.values() if isinstance(top, Mapping) else top.items
+        top.size += sum(map(_size, inside))
+
+    def _merge(self, top: Mapping, sources: list[Node], line: int, column: int) -> None:
         for source in sources:
             for mapping in source.items if isinstance(source, Sequence) else [source]:
                 if not isinstance(mapping, Mapping):
                     raise _ComposeError("`<<` merges mappings only", line, column)
-                self.merged += len(mapping.items)
-                if self.merged > MAX_MERGED_KEYS:
-                    raise _ComposeError(f"more than {MAX_MERGED_KEYS} merged keys", line, column)
+                self._count(mapping, line, column)
                 for key, node in mapping.items.items():
                     if key not in top.items:
                         top.items[key] = node
