@@ -59,6 +59,7 @@ class Coverage:
     resolution: Resolution
 
     def as_dict(self) -> dict[str, Any]:
+        """The contract's `coverage` row."""
         declared = self.app_protocol
         return {
             "cluster": self.meta.cluster,
@@ -135,7 +136,9 @@ def _row(
         app_protocol=says.declared,
         standard=standard,
         recognised=recognised,
-        kind_of_declaration=_class(bool(values), standard, recognised, meant),
+        kind_of_declaration=_class(
+            declared=bool(values), standard=standard, recognised=recognised, meant=meant
+        ),
         meant=meant,
         protocol=resolution.protocol,
         upstream=resolution.upstream,
@@ -166,7 +169,7 @@ def _alone(scope: Scope, rules: Rules, target: Target, port: ServicePort | None)
     return resolve_target(scope, rules, Route(meta=route), ref, target)
 
 
-def _class(declared: bool, standard: bool, recognised: bool, meant: str | None) -> str:
+def _class(*, declared: bool, standard: bool, recognised: bool, meant: str | None) -> str:
     if not declared:
         return "none declared"
     if recognised:

@@ -20,10 +20,10 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069
 
 
 def render(rows: Sequence[Row], output: str, columns: Columns, wide: Columns) -> str:
-    """The rows in a format of FORMATS. `columns` are what `table` shows, `wide` adds to them.
+    r"""The rows in a format of FORMATS. `columns` are what `table` shows, `wide` adds to them.
 
     >>> render([{"port": 80}], "table", {"port": lambda row: row["port"]}, {})
-    'PORT\\n80'
+    'PORT\n80'
     """
     match output:
         case "json":
@@ -43,10 +43,10 @@ def render(rows: Sequence[Row], output: str, columns: Columns, wide: Columns) ->
 
 
 def printable(value: Any) -> str:
-    """Text for a terminal: control and direction characters are shown, not obeyed.
+    r"""Text for a terminal: control and direction characters are shown, not obeyed.
 
-    >>> printable("a\\x1b[31mb")
-    'a\\\\x1b[31mb'
+    >>> printable("a\x1b[31mb")
+    'a\\x1b[31mb'
     """
     if isinstance(value, list):
         return "[" + ", ".join(printable(item) for item in value) + "]"

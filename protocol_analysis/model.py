@@ -38,6 +38,7 @@ class Position:
     column: int
 
     def as_dict(self) -> dict[str, Any]:
+        """The contract's Position."""
         where = {"file": self.file, "document": self.document}
         return {**where, "line": self.line, "column": self.column}
 
@@ -161,6 +162,7 @@ class BackendRef:
     position: Position
 
     def as_dict(self) -> dict[str, Any]:
+        """The contract's backendRef."""
         what = {"group": self.group, "kind": self.kind}
         name = {"namespace": self.namespace, "name": self.name}
         return {**what, **name, "port": self.port, "weight": self.weight}
@@ -168,6 +170,8 @@ class BackendRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
+    """A route of any of the five kinds: its parents, and every backend reference in order."""
+
     meta: Meta
     parents: tuple[ObjectRef, ...] = ()
     refs: tuple[BackendRef, ...] = ()
@@ -176,12 +180,16 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
+    """A Gateway, by the class that decides who reads it."""
+
     meta: Meta
     class_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayClass:
+    """A GatewayClass, by the controllerName that reads its Gateways."""
+
     meta: Meta
     controller: str = ""
 
@@ -218,6 +226,7 @@ class Problem:
     reason: str
 
     def as_dict(self) -> dict[str, Any]:
+        """The position and the reason."""
         return {"position": self.position.as_dict(), "reason": self.reason}
 
     def __str__(self) -> str:

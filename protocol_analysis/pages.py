@@ -5,6 +5,7 @@ Light or dark as the reader's system asks; every word that comes from a manifest
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from protocol_analysis.formats import printable
+from protocol_analysis.plots import OUTCOMES, class_plot
 from protocol_analysis.tables import class_table, outcome_table
 
 if TYPE_CHECKING:
+    from protocol_analysis.drawing import Picture
     from protocol_analysis.report import Read
 
 MOST_PROBLEMS = 200
@@ -36,17 +39,23 @@ a { color: var(--link); } h1 { line-height: 1.2; font-size: 1.9rem; }
 h2 { margin-top: 2.4rem; font-size: 1.35rem; line-height: 1.25; }
 nav, .faint { color: var(--faint); }
 img { max-width: 100%; height: auto; border-radius: 6px; background: #ffffff; }
-table { border-collapse: collapse; font-size: .85rem; margin: .8rem 0; }
+table { border: 0; border-collapse: collapse; font-size: .85rem; margin: .8rem 0; }
 th, td { border: 0; border-bottom: 1px solid var(--rule); padding: .3rem .7rem; text-align: left;
-  vertical-align: top; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+  vertical-align: top; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 .wide, .output_html { overflow-x: auto; } .output_html p { margin: 0; color: var(--faint); }
-pre, code { font: .85rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
+pre, code { font: .85rem/1.5 ui-monospace, monospace; }
 code { background: var(--soft); border-radius: 3px; padding: .08em .3em; }
-pre { background: var(--soft); border-radius: 6px; padding: .6rem .8rem; overflow-x: auto; margin: .6rem 0; }
+pre { background: var(--soft); border-radius: 6px; padding: .6rem .8rem; overflow-x: auto;
+  margin: .6rem 0; }
 pre code { padding: 0; } .output_stdout pre { background: none; border-left: 3px solid #009e73;
-  border-radius: 0; padding: .1rem .8rem; } .output_error pre, .failed { border-left: 3px solid #d55e00;
-  padding-left: .8rem; border-radius: 0; }
-.input_area .highlight { background: none; } li { margin: .2rem 0; overflow-wrap: anywhere; }
+  border-radius: 0; padding: .1rem .8rem; }
+.output_error pre, .failed { border-left: 3px solid #d55e00; border-radius: 0;
+  padding-left: .8rem; }
+.dataframe { border: 0; } .dataframe thead th { text-align: left !important; }
+.dataframe thead tr { text-align: left !important; }
+.dataframe td:last-child { overflow-wrap: anywhere; min-width: 6rem; }
+li { margin: .2rem 0; overflow-wrap: anywhere; }
 """
 
 
@@ -61,10 +70,10 @@ def page(title: str, body: str, style: str = "") -> str:
 
 
 def said(text: Any) -> str:
-    """Plain text as HTML; control and direction characters are shown, not obeyed.
+    r"""Plain text as HTML; control and direction characters are shown, not obeyed.
 
-    >>> said("<b>\\x1b")
-    '&lt;b&gt;\\\\x1b'
+    >>> said("<b>\x1b")
+    '&lt;b&gt;\\x1b'
     """
     return escape(printable(text))
 
@@ -76,9 +85,9 @@ def title_of(notebook: Path) -> str:
 
 
 def heading(cells: Sequence[Any]) -> str:
-    """The first heading in Markdown cells, or nothing.
+    r"""The first heading in Markdown cells, or nothing.
 
-    >>> heading([{"cell_type": "markdown", "source": ["# What?\\n", "This."]}])
+    >>> heading([{"cell_type": "markdown", "source": ["# What?\n", "This."]}])
     'What?'
     """
     for cell in cells:
@@ -91,10 +100,12 @@ def heading(cells: Sequence[Any]) -> str:
 def notebook_page(book: Any) -> str:
     """An executed notebook as a page: its pictures have their alternative text."""
     from nbconvert import HTMLExporter  # noqa: PLC0415 - only a report needs Jupyter
-    from pygments.formatters import HtmlFormatter  # noqa: PLC0415
+    from pygments.formatters.html import (  # type: ignore[import-untyped] # noqa: PLC0415
+        HtmlFormatter,
+    )
 
     # "basic" is the body of the classic template, which, unlike the default, writes alt.
-    exporter = HTMLExporter(
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name="basic",
         exclude_input_prompt=True,
         exclude_output_prompt=True,
@@ -103,7 +114,10 @@ def notebook_page(book: Any) -> str:
     body, _ = exporter.from_notebook_node(book)
     light = HtmlFormatter(style="default").get_style_defs(".highlight")
     dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
-    style = f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n.highlight, .highlight pre {{ background: var(--soft) !important; }}"
+    style = (
+        f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+        ".highlight, .highlight pre { background: var(--soft) !important; }"
+    )
     home = '<nav><a href="index.html">← the report</a></nav>'
     return page(heading(book.cells) or "notebook", f"{home}\n{body}", style)
 
@@ -112,29 +126,43 @@ def index_page(
     found: Read, notebooks: Sequence[tuple[str, str]], failures: Mapping[str, str]
 ) -> str:
     """The report's first page. `notebooks` are (name, title)."""
+    title = "Which protocol is spoken to each backend port?"
     inventory = found.inventory
     classes = class_table(found.ports)
-    outcomes = outcome_table(found.references)[["total"]].rename(columns={"total": "references"})
+    outcomes = outcome_table(found.references)[["total"]].rename(index=OUTCOMES)
+    outcomes = outcomes.rename(columns={"total": "references"})
     resolved = sum(reference.protocol is not None for reference in found.references)
-    parts = [
-        "<h1>Which protocol is spoken to each backend port?</h1>",
-        f"<p>Envoy Gateway {said(found.release)} on {inventory.files:,} files: {len(found.ports):,} backend ports, "
-        f"{len(found.references):,} backend references of routes, {resolved:,} of them resolved.</p>",
-        "<h2>Notebooks</h2>",
-        "<ul>" + "".join(_notebook(name, title, failures) for name, title in notebooks) + "</ul>",
+    books = "".join(_notebook(name, question, failures) for name, question in notebooks)
+    data = "".join(f'<li><a href="{name}">{name}</a>: {text}</li>' for name, text in DATA)
+    summary = (
+        f"<p>Envoy Gateway {said(found.release)}, and {inventory.files:,} files with "
+        f"{len(found.ports):,} backend ports and {len(found.references):,} backend references "
+        f"of routes, of which {resolved:,} are resolved.</p>"
+    )
+    rest = (
+        f"{len(inventory.skipped):,} documents passed over, {len(inventory.warnings):,} warnings."
+    )
+    parts = (
+        f"<h1>{title}</h1>",
+        summary,
+        f"<h2>Notebooks</h2><ul>{books}</ul>",
         "<h2>Ports by class and kind</h2>",
+        image(class_plot(classes, found.release)),
         table(classes),
         "<h2>References not resolved, and why</h2>",
-        table(outcomes) if len(outcomes) else "<p>Every reference is resolved.</p>",
+        table(outcomes) if len(outcomes) else "<p>None: every reference is resolved.</p>",
         "<h2>Not read</h2>",
-        _problems(inventory.unreadable, "Everything was read."),
-        "<h2>Data</h2>",
-        "<ul>"
-        + "".join(f'<li><a href="{name}">{name}</a>: {text}</li>' for name, text in DATA)
-        + "</ul>",
-        f'<p class="faint">Also {len(inventory.skipped):,} documents passed over and {len(inventory.warnings):,} warnings, in <a href="problems.csv">problems.csv</a>.</p>',
-    ]
-    return page("Which protocol is spoken to each backend port?", "\n".join(parts))
+        _problems(inventory.unreadable, "Nothing: everything was read."),
+        f"<h2>Data</h2><ul>{data}</ul>",
+        f'<p class="faint">{rest}</p>',
+    )
+    return page(title, "\n".join(parts))
+
+
+def image(picture: Picture) -> str:
+    """A picture with its alternative text, inside the page."""
+    source = base64.b64encode(picture.png()).decode()
+    return f'<img src="data:image/png;base64,{source}" width="922" alt="{said(picture.alt)}">'
 
 
 def _notebook(name: str, title: str, failures: Mapping[str, str]) -> str:
@@ -162,5 +190,6 @@ def table(counts: Any) -> str:
         + "</tr>"
         for name, line in zip(counts.index, counts.to_numpy(), strict=True)
     )
-    name = said(counts.index.name or "")
-    return f'<div class="wide"><table><thead><tr><th scope="col">{name}</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    head = f'<tr><th scope="col">{said(counts.index.name or "")}</th>{head}</tr>'
+    whole = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    return f'<div class="wide">{whole}</div>'

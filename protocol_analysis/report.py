@@ -24,10 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
 from tqdm import tqdm
 
-from protocol_analysis import pages
+from protocol_analysis import pages, terminal
 from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.formats import printable, render
 from protocol_analysis.manifests import load
@@ -35,17 +34,11 @@ from protocol_analysis.model import Inventory, ManifestError
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.resolver import Resolution, resolve
 from protocol_analysis.rules import ruleset
-from protocol_analysis.tables import (
-    attention_table,
-    class_table,
-    coverage_table,
-    outcome_table,
-    problem_table,
-)
+from protocol_analysis.tables import problem_table
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 WRITTEN = ".report-files.json"  # in the output folder: what a report wrote there
-MOST_PORTS, MOST_WORST, MOST_UNREADABLE = 60, 20, 20
+DATA = ("coverage.csv", "coverage.json", "resolve.json", "problems.csv")
 FAILED, USAGE = 1, 2
 CELL_SECONDS = 600
 
@@ -122,8 +115,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _report(options: argparse.Namespace) -> int:
     target = Path(options.to)
-    _check_usage(options.manifests, target)
+    _check_manifests(options.manifests)
     notebooks = _notebooks()
+    _check_target(target, {"index.html", *DATA, *(f"{path.stem}.html" for path in notebooks)})
     release, warning = ruleset().pick(options.release)
     if warning:
         _note(f"warning: {warning}")
@@ -134,8 +128,7 @@ def _report(options: argparse.Namespace) -> int:
         references=resolve(inventory, release=release),
         release=release,
     )
-    _print_ports(found, target)
-    _print_summary(found)
+    print(terminal.ports_text(found, target), terminal.summary_text(found), sep="\n\n", end="\n\n")
     parameters = {
         "MANIFESTS": options.manifests[0] if len(options.manifests) == 1 else options.manifests,
         "RELEASE": release,
@@ -151,23 +144,34 @@ def _report(options: argparse.Namespace) -> int:
         _install(folder, target)
     for name, error in failures.items():
         print(f"notebook {name} failed: {printable(error)}")
-    _print_unreadable(inventory, target)
-    print(f"report: {target / 'index.html'}")
+    print(
+        *terminal.unreadable_lines(inventory, target), f"report: {target / 'index.html'}", sep="\n"
+    )
     return FAILED if failures else 0
 
 
-def _check_usage(paths: Sequence[str], target: Path) -> None:
+def _check_manifests(paths: Sequence[str]) -> None:
     for path in paths:
         if path == "-":
             raise _UsageError(
-                "the notebooks read again what the report reads: save standard input to a file and name that"
+                "--manifests -: the notebooks read the manifests again; "
+                "save standard input to a file and name that"
             )
         if not Path(path).exists():
             raise _UsageError(
                 f"--manifests {path}: no such file or folder; name one that holds manifests"
             )
+
+
+def _check_target(target: Path, names: set[str]) -> None:
     if target.exists() and not target.is_dir():
         raise _UsageError(f"--to {target} is a file; name a folder, which may be new")
+    foreign = sorted(name for name in names - _earlier(target) if (target / name).exists())
+    if foreign:
+        which = ", ".join(foreign)
+        raise _UsageError(
+            f"--to {target} holds {which}, which no report wrote; name another folder"
+        )
 
 
 def _notebooks() -> list[Path]:
@@ -191,103 +195,18 @@ def _note(text: str) -> None:
     sys.stderr.flush()
 
 
-def _print_ports(found: Read, target: Path) -> None:
-    """Every port; of very many, how many there are of each, and the worst."""
-    table = coverage_table(found.ports)
-    if len(table) > MOST_PORTS:
-        table = attention_table(table)
-        worst = len(table)
-        print(fitted(class_table(found.ports).reset_index().to_dict("records")))
-        if worst:
-            few = f", the first {MOST_WORST} of {worst:,}" if worst > MOST_WORST else ""
-            print(f"\nDeclared, and not read{few}:\n")
-        table = table.head(MOST_WORST)
-    columns = ["cluster", "kind", "namespace", "name", "port", "app_protocol", "class", "meant"]
-    columns += ["protocol", "routes", "declared_at"]
-    shown = [name for name in columns if name in table and (name != "cluster" or table[name].any())]
-    if len(table):
-        print(fitted(table[shown].fillna("").to_dict("records")))
-    print(
-        f"\nAll {len(found.ports):,} ports: {target / 'coverage.csv'}, {target / 'coverage.json'}"
-    )
-
-
-def fitted(rows: Sequence[Mapping[Any, Any]], width: int | None = None) -> str:
-    """Rows as an aligned table of at most `width` characters, by default the terminal's.
-
-    The widest columns give way, and say so with an ellipsis; positions keep their end.
-
-    >>> print(fitted([{"name": "checkout", "declared_at": "a/long/folder/shop.yaml:3:5"}], 24))
-    NAME      DECLARED_AT
-    checkout  …op.yaml:3:5
-    """
-    if not rows:
-        return ""
-    room = width or shutil.get_terminal_size((120, 24)).columns
-    cells = [[printable(value) for value in row.values()] for row in rows]
-    heads = [str(name).upper() for name in rows[0]]
-    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
-    while sum(widths) + 2 * (len(widths) - 1) > room and max(widths) > 8:
-        widths[widths.index(max(widths))] -= 1
-    ends = [name == "declared_at" for name in rows[0]]
-    short = [[_short(*cell) for cell in zip(line, widths, ends, strict=True)] for line in cells]
-    top = [_short(head, wide, False) for head, wide in zip(heads, widths, strict=True)]
-    return tabulate(short, top, tablefmt="plain", disable_numparse=True)
-
-
-def _short(text: str, width: int, end: bool) -> str:
-    if len(text) <= width:
-        return text
-    return f"…{text[1 - width :]}" if end else f"{text[: width - 1]}…"
-
-
-def _print_summary(found: Read) -> None:
-    inventory = found.inventory
-    print(f"\nEnvoy Gateway {found.release}")
-    for name, said in (
-        ("read", f"{inventory.files:,} files, {inventory.documents:,} documents"),
-        ("ports", f"{len(found.ports):,}: {_counts(class_table(found.ports)['total'])}"),
-        ("references", f"{len(found.references):,}: {_resolved(found)}"),
-        ("not read", f"{len(inventory.unreadable):,}"),
-        ("passed over", f"{len(inventory.skipped):,}"),
-        ("warnings", f"{len(inventory.warnings):,}"),
-    ):
-        print(f"  {name:<12}{said}")
-    print(flush=True)
-
-
-def _resolved(found: Read) -> str:
-    resolved = sum(reference.protocol is not None for reference in found.references)
-    rest = _counts(outcome_table(found.references)["total"])
-    return f"resolved {resolved:,}" + (f", {rest}" if rest else "")
-
-
-def _counts(counts: Any) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)
-
-
-def _print_unreadable(inventory: Inventory, target: Path) -> None:
-    unreadable = inventory.unreadable
-    for problem in unreadable[:MOST_UNREADABLE]:
-        print(f"not read: {printable(problem)}")
-    if len(unreadable) > MOST_UNREADABLE:
-        more = len(unreadable) - MOST_UNREADABLE
-        print(f"not read: and {more:,} more, see {target / 'problems.csv'}")
-
-
 def _data(found: Read, folder: Path) -> None:
     ports = [port.as_dict() for port in found.ports]
     references = [reference.as_dict() for reference in found.references]
     problems = problem_table(found.inventory).to_dict("records")
-    for name, text in (
-        ("coverage.csv", render(ports, "csv", {}, {})),
-        ("coverage.json", render(ports, "json", {}, {})),
-        ("resolve.json", render(references, "json", {}, {})),
-        (
-            "problems.csv",
-            render([{str(k): v for k, v in row.items()} for row in problems], "csv", {}, {}),
-        ),
-    ):
+    rows = [{str(name): value for name, value in row.items()} for row in problems]
+    texts = (
+        render(ports, "csv", {}, {}),
+        render(ports, "json", {}, {}),
+        render(references, "json", {}, {}),
+        render(rows, "csv", {}, {}),
+    )
+    for name, text in zip(DATA, texts, strict=True):
         (folder / name).write_text(text + "\n", encoding="utf-8")
 
 
@@ -317,20 +236,31 @@ def execute(path: Path, parameters: Mapping[str, Any]) -> tuple[Any, str]:
     from nbclient import NotebookClient  # noqa: PLC0415
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError  # noqa: PLC0415
 
-    book = nbformat.read(path, as_version=4)
+    text = path.read_text(encoding="utf-8")
+    book = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
     for cell in book.cells:
         if "parameters" in cell.metadata.get("tags", ()):
             cell.source = parametrised(cell.source, parameters)
-    specs = KernelSpecManager(kernel_dirs=[])  # only this Python's own
-    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
+
+    class ThisPython(AsyncKernelManager):
+        def _kernel_spec_manager_default(self) -> Any:
+            return KernelSpecManager(kernel_dirs=[])  # no installed kernel is looked for
+
     client = NotebookClient(
-        book, timeout=CELL_SECONDS, km=manager, resources={"metadata": {"path": str(Path.cwd())}}
+        book,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        kernel_manager_class=ThisPython,
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(Path.cwd())}},
     )
     package = str(Path(__file__).resolve().parent.parent)
     others = os.environ.get("PYTHONPATH")
     search = os.pathsep.join([package, *([others] if others else [])])
     try:
-        client.execute(env={**os.environ, "PYTHONPATH": search})
+        # Without the user's IPython start-up files, which could change what is shown.
+        with tempfile.TemporaryDirectory() as plain:
+            client.execute(env={**os.environ, "PYTHONPATH": search, "IPYTHONDIR": plain})
     except CellExecutionError as error:
         return book, f"{error.ename}: {error.evalue}"
     except (CellTimeoutError, DeadKernelError) as error:
@@ -339,9 +269,9 @@ def execute(path: Path, parameters: Mapping[str, Any]) -> tuple[Any, str]:
 
 
 def parametrised(source: str, parameters: Mapping[str, Any]) -> str:
-    """A cell of assignments, with other values for those names that it assigns.
+    r"""A cell of assignments, with other values for those names that it assigns.
 
-    >>> print(parametrised('A = 1  # one\\nB = "b"', {"A": "x", "C": 3}))
+    >>> print(parametrised('A = 1  # one\nB = "b"', {"A": "x", "C": 3}))
     A = 'x'
     B = "b"
     """
@@ -357,26 +287,27 @@ def parametrised(source: str, parameters: Mapping[str, Any]) -> str:
 def _install(folder: Path, target: Path) -> None:
     """Move the finished files over the earlier report's; remove what only the earlier one had."""
     target.mkdir(parents=True, exist_ok=True)
+    earlier = _earlier(target)
+    names = {file.name for file in folder.iterdir()}
     listing = target / WRITTEN
-    try:
-        earlier = json.loads(listing.read_text(encoding="utf-8"))
-        known = {name for name in earlier if isinstance(name, str) and Path(name).name == name}
-    except (OSError, ValueError, TypeError):
-        known = set()
-    names = sorted(file.name for file in folder.iterdir())
-    taken = [name for name in names if (target / name).exists() and name not in known]
-    if taken:
-        raise _UsageError(
-            f"--to {target} holds {', '.join(taken)}, which no report wrote; name another folder"
-        )
-    listing.write_text(json.dumps(sorted(known | set(names))) + "\n", encoding="utf-8")
-    for name in names:
+    listing.write_text(json.dumps(sorted(earlier | names)) + "\n", encoding="utf-8")
+    for name in sorted(names):
         staged = target / f".{name}.new"
         shutil.copyfile(folder / name, staged)
         staged.replace(target / name)
-    for name in known - set(names):
+    for name in earlier - names:
         (target / name).unlink(missing_ok=True)
-    listing.write_text(json.dumps(names) + "\n", encoding="utf-8")
+    listing.write_text(json.dumps(sorted(names)) + "\n", encoding="utf-8")
+
+
+def _earlier(target: Path) -> set[str]:
+    """What an earlier report wrote there: plain names only, whatever the listing says."""
+    try:
+        names = json.loads((target / WRITTEN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    plain = [name for name in names if isinstance(name, str) and Path(name).name == name]
+    return set(plain) if isinstance(names, list) else set()
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ class Reason:
     source: str
 
     def as_dict(self) -> dict[str, str]:
+        """The contract's reason."""
         return {"row": self.row, "text": self.text, "source": self.source}
 
 

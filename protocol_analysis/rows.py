@@ -71,6 +71,7 @@ class Ruleset:
 
     @cached_property
     def releases(self) -> tuple[str, ...]:
+        """Every release known, oldest first, `main` last."""
         return tuple(sorted(self.dates, key=release_key))
 
     @property

@@ -82,7 +82,7 @@ class Scope:
         return found, ""
 
     def permitted(self, origin: Meta, group: str, kind: str, namespace: str, name: str) -> bool:
-        """Whether `origin` may refer to that object: in its own namespace, or by a ReferenceGrant."""
+        """Whether `origin` may refer to it: in its own namespace, or by a ReferenceGrant."""
         if namespace == origin.namespace:
             return True
         source = (origin.group, origin.kind, origin.namespace)

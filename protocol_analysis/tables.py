@@ -177,7 +177,7 @@ def class_table(rows: Sequence[Coverage]) -> pd.DataFrame:
 
 
 def declared_table(rows: Sequence[Coverage]) -> pd.DataFrame:
-    """Declared values (lines, most frequent first) by kind (columns); undeclared ports are left out."""
+    """Declared values (lines, most frequent first) by kind (columns), with a total."""
     values = [(value, c.meta.kind) for c in rows for value in _declared(c)]
     frame = pd.DataFrame(values, columns=["app_protocol", "kind"], dtype="string")
     counts = pd.crosstab(frame["app_protocol"], frame["kind"]).reindex(
@@ -301,22 +301,26 @@ def reading_table(inventory: Inventory) -> pd.DataFrame:
 
 
 def attention_table(ports: pd.DataFrame) -> pd.DataFrame:
-    """The ports of a `coverage_table` whose value is not read: near misses, standard, the rest.
+    """List the ports of a `coverage_table` whose value is not read: near misses come first.
 
-    Within each class the ports with most routes come first. The columns are a selection of
-    `COVERAGE_COLUMNS`.
+    Then standard values, then the others; within each those with most routes. The index is that
+    of `ports`; columns: class, port (a text such as `Service shop/cart:80`), app_protocol, meant,
+    routes, declared_at.
 
     >>> attention_table(coverage_table([])).empty
     True
     """
-    columns = ["class", "kind", "namespace", "name", "port", "app_protocol"]
-    columns += ["meant", "protocol", "routes", "declared_at"]
     order = ("near miss", "standard but ignored", "silent fallback")
     found = ports[ports["class"].isin(order)].copy()
+    number = (":" + found["port"].astype("string")).fillna("")
+    cluster = found["cluster"].where(found["cluster"] == "", found["cluster"] + ": ")
+    backend = cluster + found["kind"] + " " + found["namespace"] + "/" + found["name"] + number
+    found["port"] = backend.astype("string")
     found["order"] = found["class"].map({name: place for place, name in enumerate(order)})
     found["unrouted"] = -found["routes"]
-    by = ["order", "unrouted", "declared_at", "kind", "namespace", "name", "port"]
-    return found.sort_values(by, kind="stable")[columns].reset_index(drop=True)
+    columns = ["class", "port", "app_protocol", "meant", "routes", "declared_at"]
+    by = ["order", "unrouted", "declared_at", "port"]
+    return found.sort_values(by, kind="stable")[columns]
 
 
 def resolved_rulebook_table(
@@ -373,14 +377,14 @@ def _one_port(kind: str, value: str, route_kind: str) -> Inventory:
     )
 
 
-def use_notebook_display(rows: int = 20) -> None:
+def use_notebook_display(rows: int = 24) -> None:
     """Show tables alike everywhere: plain text in their cells, at most `rows` rows of them."""
     pd.set_option("display.html.use_mathjax", False)  # noqa: FBT003 - a manifest may hold $
     pd.set_option("display.max_rows", rows)
     pd.set_option("display.min_rows", rows)
     pd.set_option("display.max_columns", 20)
-    pd.set_option("display.max_colwidth", 72)
-    pd.set_option("display.width", 160)
+    pd.set_option("display.max_colwidth", 160)
+    pd.set_option("display.width", 200)
 
 
 def check(claim: str, holds: object) -> None:

@@ -8,7 +8,7 @@ its CRD serves, so the version that a manifest is written in decides nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from protocol_analysis.manifests.nodes import Mapping, Node, Scalar, Sequence
@@ -44,6 +44,7 @@ class Source:
     fold_keys: bool = False
 
     def position(self, node: Node) -> Position:
+        """Where a node stands."""
         return Position(file=self.file, document=self.document, line=node.line, column=node.column)
 
 
@@ -70,11 +71,12 @@ def integer(node: Node | None) -> int | None:
     """The scalar as an integer, quoted or not; None where it is none."""
     if not isinstance(node, Scalar):
         return None
-    value = Scalar(node.text, True, node.line, node.column).value()
+    value = replace(node, plain=True).value()
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def items(node: Node | None) -> list[Node]:
+    """The nodes of a list; none where it is no list."""
     return node.items if isinstance(node, Sequence) else []
 
 

@@ -1,0 +1,1 @@
+"""Tests of `protocol_analysis`, one module per module of the package."""
