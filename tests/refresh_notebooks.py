@@ -10,17 +10,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from protocol_analysis.report.execution import FAILURES, execute, read_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     status = 0
     for path in options.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb")):
-        book = read(path)
+        book = read_notebook(path)
         wanted = digest(book)
         if book.metadata.get(KEY, {}).get("hash") == wanted and not options.all:
             print(f"{path.name}: up to date")
@@ -51,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             print(f"{path.name}: executing …", flush=True)
             try:
-                execute(book, path.parent)
-            except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+                execute(book, path.parent, CELL_SECONDS)
+            except FAILURES as error:
                 print(f"{path.name}: failed, left as it was\n{error}")
                 status = 1
                 continue
@@ -60,10 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             write(book, path)
             print(f"{path.name}: written")
     return status
-
-
-def read(path: Path) -> Any:
-    return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
 
 
 def write(book: Any, path: Path) -> None:
@@ -93,33 +85,6 @@ def digest(book: Any, root: Path = ROOT) -> str:
         part = hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
         total.update(f"{name} {part}\n".encode())
     return total.hexdigest()
-
-
-class ThisPython(AsyncKernelManager):
-    """Kernels of the Python that runs this, whatever kernels are installed."""
-
-    def _kernel_spec_manager_default(self) -> Any:
-        return KernelSpecManager(kernel_dirs=[])
-
-
-def execute(book: Any, folder: Path) -> None:
-    """Run all cells in the notebook's folder, away from the user's own settings."""
-    ours = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("PROTOCOL_") and name != "MPLBACKEND"
-    }
-    with tempfile.TemporaryDirectory(prefix="ipython-") as ipython:
-        NotebookClient(
-            book,
-            timeout=CELL_SECONDS,
-            kernel_name="python3",
-            kernel_manager_class=ThisPython,
-            extra_arguments=["--log-level=ERROR"],
-            record_timing=False,
-            coalesce_streams=True,
-            resources={"metadata": {"path": str(folder)}},
-        ).execute(env={**ours, "IPYTHONDIR": ipython})
 
 
 def tidy(book: Any, wanted: str) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 import pytest
 
+from protocol_analysis.report.execution import read_notebook
 from tests import refresh_notebooks
 from tests.support import ROOT
 
@@ -58,7 +59,7 @@ def test_there_are_notebooks() -> None:
 
 @books
 def test_the_format_is_valid(path: Path) -> None:
-    book = refresh_notebooks.read(path)
+    book = read_notebook(path)
     nbformat.validate(book)
     assert (book.nbformat, book.nbformat_minor) == (4, 5)
 
@@ -156,7 +157,7 @@ def test_the_first_code_cell_holds_the_parameters(path: Path) -> None:
 @books
 def test_refreshing_writes_what_is_there(path: Path) -> None:
     """The file has the form that `make notebooks` gives it: a refresh changes what is new."""
-    book = refresh_notebooks.read(path)
+    book = read_notebook(path)
     refresh_notebooks.tidy(book, book.metadata.get("protocol_analysis", {}).get("hash", ""))
     text = nbformat.writes(book)  # type: ignore[no-untyped-call]
     assert text.rstrip("\n") + "\n" == path.read_text(encoding="utf-8")
@@ -166,7 +167,7 @@ def test_what_outputs_come_from_decides_what_is_stale(tmp_path: Path) -> None:
     for name in ("protocol_analysis/a.py", "protocol_analysis/rulesets/r.yaml", "data/d.yaml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"one\ntwo\n")
-    book = refresh_notebooks.read(NOTEBOOKS[0])
+    book = read_notebook(NOTEBOOKS[0])
     before = refresh_notebooks.digest(book, tmp_path)
 
     (tmp_path / "data/d.yaml").write_bytes(b"one\r\ntwo\r\n")

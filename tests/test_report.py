@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from protocol_analysis import pages, report, terminal
+from protocol_analysis.report import command as report, pages, reading, terminal
 from tests.support import ROOT, SHARED, needs_shared
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -237,7 +237,7 @@ def test_without_a_checkout_it_says_what_to_do(
 
 
 def test_clusters_are_read_apart(shop: Path) -> None:
-    inventory = report.read({"east": str(shop / "shop.yaml"), "west": str(shop / "shop.yaml")})
+    inventory = reading.read({"east": str(shop / "shop.yaml"), "west": str(shop / "shop.yaml")})
     assert [service.meta.cluster for service in inventory.services] == ["east", "west"]
 
 

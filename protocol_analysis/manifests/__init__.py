@@ -1,5 +1,5 @@
 """Bytes → Inventory: files, folders, standard input, translator fixtures."""
 
-from protocol_analysis.manifests.loading import load
+from protocol_analysis.manifests.loading import Progress, load
 
-__all__ = ["load"]
+__all__ = ["Progress", "load"]

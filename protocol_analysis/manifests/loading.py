@@ -155,14 +155,18 @@ class _Reader:
         source = Source(file.as_posix(), document.number, cluster or "", cluster, self.namespace)
         self._object(root, source)
 
-    def _object(self, node: Node | None, source: Source, depth: int = 0) -> None:
-        kind, version = text(get(node, "kind")), text(get(node, "apiVersion"))
+    def _object(
+        self, node: Node | None, source: Source, of: tuple[str, str] = ("", ""), depth: int = 0
+    ) -> None:
+        """Read an object; `of` is the kind and apiVersion of one that stands in a typed list."""
+        kind, version = text(get(node, "kind"), of[0]), text(get(node, "apiVersion"), of[1])
         if not isinstance(node, Mapping) or not kind:
             self.unread[_NO_KIND] += 1
             return
         if kind.endswith("List") and isinstance(get(node, "items"), Sequence) and depth < _LISTS:
+            of = (kind.removesuffix("List"), version)
             for item in items(get(node, "items")):
-                self._object(item, source, depth + 1)
+                self._object(item, source, of, depth + 1)
             return
         group = version.rpartition("/")[0]
         row = KINDS.get((group, kind))

@@ -126,7 +126,7 @@ def documents(text: str) -> Iterator[Document]:
 
     >>> found = documents("kind: A\n---\n{\n---\nkind: B")
     >>> [document.root.items["kind"].text if document.root else document.line for document in found]
-    ['A', 3, 'B']
+    ['A', 4, 'B']
     """
     text = _SURROGATE_PAIR.sub(_join_surrogates, text.removeprefix("\ufeff"))
     if _WHOLE_STREAM.search(text):

@@ -13,61 +13,27 @@ Exit status: 0 done, whatever was found or could not be read; 1 a notebook faile
 from __future__ import annotations
 
 import argparse
-import ast
 import json
-import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from protocol_analysis import pages, terminal
-from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.formats import printable, render
-from protocol_analysis.manifests import load
-from protocol_analysis.model import Inventory, ManifestError
+from protocol_analysis.model import ManifestError
 from protocol_analysis.releases import RulesetError
-from protocol_analysis.resolver import Resolution, resolve
+from protocol_analysis.report import pages, terminal
+from protocol_analysis.report.reading import Read, read_at
 from protocol_analysis.rules import ruleset
 from protocol_analysis.tables import problem_table
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 WRITTEN = ".report-files.json"  # in the output folder: what a report wrote there
-DATA = ("coverage.csv", "coverage.json", "resolve.json", "problems.csv")
 FAILED, USAGE = 1, 2
-CELL_SECONDS = 600
-
-Manifests = str | Sequence[str] | Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """What a report is about: what was read, and what one release makes of it."""
-
-    inventory: Inventory
-    ports: list[Coverage]
-    references: list[Resolution]
-    release: str
-
-
-def read(manifests: Manifests, namespace: str = "default", progress: Any = None) -> Inventory:
-    """Manifests as a notebook's parameter names them.
-
-    A path, a list of paths, or a mapping from a cluster's name to its path; a cluster's names
-    never resolve to another's. Raises ManifestError where nothing is named.
-
-    >>> read(["no/such/folder"]).unreadable[0].reason
-    'no such file or folder'
-    """
-    if isinstance(manifests, Mapping):
-        return load(clusters=manifests, namespace=namespace, progress=progress)
-    paths = [manifests] if isinstance(manifests, str) else list(manifests)
-    return load(*paths, namespace=namespace, progress=progress)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -117,17 +83,11 @@ def _report(options: argparse.Namespace) -> int:
     target = Path(options.to)
     _check_manifests(options.manifests)
     notebooks = _notebooks()
-    _check_target(target, {"index.html", *DATA, *(f"{path.stem}.html" for path in notebooks)})
+    _check_target(target, {"index.html", *pages.DATA, *(f"{path.stem}.html" for path in notebooks)})
     release, warning = ruleset().pick(options.release)
     if warning:
         _note(f"warning: {warning}")
-    inventory = read(options.manifests, options.namespace, _bar)
-    found = Read(
-        inventory=inventory,
-        ports=coverage(inventory, release=release),
-        references=resolve(inventory, release=release),
-        release=release,
-    )
+    found = read_at(release, options.manifests, options.namespace, _bar)
     print(terminal.ports_text(found, target), terminal.summary_text(found), sep="\n\n", end="\n\n")
     parameters = {
         "MANIFESTS": options.manifests[0] if len(options.manifests) == 1 else options.manifests,
@@ -144,9 +104,8 @@ def _report(options: argparse.Namespace) -> int:
         _install(folder, target)
     for name, error in failures.items():
         print(f"notebook {name} failed: {printable(error)}")
-    print(
-        *terminal.unreadable_lines(inventory, target), f"report: {target / 'index.html'}", sep="\n"
-    )
+    last = [*terminal.unreadable_lines(found.inventory, target), f"report: {target / 'index.html'}"]
+    print("\n".join(last))
     return FAILED if failures else 0
 
 
@@ -206,7 +165,7 @@ def _data(found: Read, folder: Path) -> None:
         render(references, "json", {}, {}),
         render(rows, "csv", {}, {}),
     )
-    for name, text in zip(DATA, texts, strict=True):
+    for name, text in zip(pages.DATA, texts, strict=True):
         (folder / name).write_text(text + "\n", encoding="utf-8")
 
 
@@ -214,74 +173,19 @@ def _pages(
     notebooks: Sequence[Path], parameters: Mapping[str, Any], folder: Path
 ) -> dict[str, str]:
     """Execute and write each notebook; the error of each one that failed, by its name."""
+    from protocol_analysis.report import execution  # noqa: PLC0415 - usage errors come at once
+
     failures = {}
     for number, path in enumerate(notebooks, 1):
         _note(f"notebook {number} of {len(notebooks)}: {path.name}")
-        book, error = execute(path, parameters)
-        if error:
-            failures[path.stem] = error
+        book = execution.read_notebook(path, parameters)
+        try:
+            # In the current folder, so that relative paths mean what they mean to the user.
+            execution.execute(book, Path.cwd())
+        except execution.FAILURES as failure:
+            failures[path.stem] = execution.reason(failure)
         (folder / f"{path.stem}.html").write_text(pages.notebook_page(book), encoding="utf-8")
     return failures
-
-
-def execute(path: Path, parameters: Mapping[str, Any]) -> tuple[Any, str]:
-    """A copy of the notebook, run here with other parameters, and the error that ended it or ''.
-
-    It runs in the current folder, so that relative paths mean what they mean to the user, with
-    this Python, whatever kernels are installed.
-    """
-    import nbformat  # noqa: PLC0415 - only a report needs Jupyter
-    from jupyter_client.kernelspec import KernelSpecManager  # noqa: PLC0415
-    from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415
-    from nbclient import NotebookClient  # noqa: PLC0415
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError  # noqa: PLC0415
-
-    text = path.read_text(encoding="utf-8")
-    book = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
-    for cell in book.cells:
-        if "parameters" in cell.metadata.get("tags", ()):
-            cell.source = parametrised(cell.source, parameters)
-
-    class ThisPython(AsyncKernelManager):
-        def _kernel_spec_manager_default(self) -> Any:
-            return KernelSpecManager(kernel_dirs=[])  # no installed kernel is looked for
-
-    client = NotebookClient(
-        book,
-        timeout=CELL_SECONDS,
-        kernel_name="python3",
-        kernel_manager_class=ThisPython,
-        extra_arguments=["--log-level=ERROR"],
-        resources={"metadata": {"path": str(Path.cwd())}},
-    )
-    package = str(Path(__file__).resolve().parent.parent)
-    others = os.environ.get("PYTHONPATH")
-    search = os.pathsep.join([package, *([others] if others else [])])
-    try:
-        # Without the user's IPython start-up files, which could change what is shown.
-        with tempfile.TemporaryDirectory() as plain:
-            client.execute(env={**os.environ, "PYTHONPATH": search, "IPYTHONDIR": plain})
-    except CellExecutionError as error:
-        return book, f"{error.ename}: {error.evalue}"
-    except (CellTimeoutError, DeadKernelError) as error:
-        return book, str(error).strip().splitlines()[0]
-    return book, ""
-
-
-def parametrised(source: str, parameters: Mapping[str, Any]) -> str:
-    r"""A cell of assignments, with other values for those names that it assigns.
-
-    >>> print(parametrised('A = 1  # one\nB = "b"', {"A": "x", "C": 3}))
-    A = 'x'
-    B = "b"
-    """
-    lines = source.splitlines()
-    for node in reversed(ast.parse(source).body):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            name = node.targets[0].id
-            if name in parameters:
-                lines[node.lineno - 1 : node.end_lineno] = [f"{name} = {parameters[name]!r}"]
-    return "\n".join(lines)
 
 
 def _install(folder: Path, target: Path) -> None:

@@ -10,23 +10,21 @@ import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from protocol_analysis.drawing import Picture
 from protocol_analysis.formats import printable
 from protocol_analysis.plots import OUTCOMES, class_plot
+from protocol_analysis.report.reading import Read
 from protocol_analysis.tables import class_table, outcome_table
 
-if TYPE_CHECKING:
-    from protocol_analysis.drawing import Picture
-    from protocol_analysis.report import Read
-
 MOST_PROBLEMS = 200
-DATA = (
-    ("coverage.csv", "every port, as a table"),
-    ("coverage.json", "every port, as JSON"),
-    ("resolve.json", "every backend reference with its reasons, as JSON"),
-    ("problems.csv", "what was not read, passed over or doubtful"),
-)
+DATA = {
+    "coverage.csv": "every port, as a table",
+    "coverage.json": "every port, as JSON",
+    "resolve.json": "every backend reference with its reasons, as JSON",
+    "problems.csv": "what was not read, passed over or doubtful",
+}
 STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --paper: #ffffff; --soft: #f4f5f7;
   --rule: #d0d4da; --faint: #55595f; --link: #00568a; }
@@ -131,13 +129,12 @@ def index_page(
     classes = class_table(found.ports)
     outcomes = outcome_table(found.references)[["total"]].rename(index=OUTCOMES)
     outcomes = outcomes.rename(columns={"total": "references"})
-    resolved = sum(reference.protocol is not None for reference in found.references)
     books = "".join(_notebook(name, question, failures) for name, question in notebooks)
-    data = "".join(f'<li><a href="{name}">{name}</a>: {text}</li>' for name, text in DATA)
+    data = "".join(f'<li><a href="{name}">{name}</a>: {text}</li>' for name, text in DATA.items())
     summary = (
         f"<p>Envoy Gateway {said(found.release)}, and {inventory.files:,} files with "
         f"{len(found.ports):,} backend ports and {len(found.references):,} backend references "
-        f"of routes, of which {resolved:,} are resolved.</p>"
+        f"of routes, of which {found.resolved:,} are resolved.</p>"
     )
     rest = (
         f"{len(inventory.skipped):,} documents passed over, {len(inventory.warnings):,} warnings."

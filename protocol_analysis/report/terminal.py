@@ -8,14 +8,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from protocol_analysis.formats import printable
+from protocol_analysis.model import Inventory
+from protocol_analysis.report.reading import Read
 from protocol_analysis.tables import attention_table, class_table, coverage_table, outcome_table
-
-if TYPE_CHECKING:
-    from protocol_analysis.model import Inventory
-    from protocol_analysis.report import Read
 
 MOST_PORTS, MOST_WORST, MOST_UNREADABLE = 150, 20, 20
 # How many characters columns keep where a table does not fit; those that go in a narrow terminal,
@@ -141,9 +139,8 @@ def unreadable_lines(inventory: Inventory, target: Path) -> list[str]:
 
 
 def _resolved(found: Read) -> str:
-    resolved = sum(reference.protocol is not None for reference in found.references)
     rest = _counts(outcome_table(found.references)["total"])
-    return f"resolved {resolved:,}" + (f", {rest}" if rest else "")
+    return f"resolved {found.resolved:,}" + (f", {rest}" if rest else "")
 
 
 def _counts(counts: Any) -> str:
