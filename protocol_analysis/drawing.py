@@ -22,6 +22,7 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from protocol_analysis.formats import printable
 
@@ -83,13 +84,15 @@ class Picture:
         return complete and drawn == wanted and len(drawn) == len(self.marks)
 
     def png(self) -> bytes:
-        """The picture's bytes: the same on every run."""
+        """The picture's bytes, the same on every run; what it says is inside as `Description`."""
         drawn, out = io.BytesIO(), io.BytesIO()
         with plain_style():
             self.figure.savefig(drawn, format="png", dpi=DPI)
         with Image.open(drawn) as image:
             few = image.convert("RGB").quantize(SHADES, dither=Image.Dither.NONE)
-        few.save(out, format="png", optimize=True)
+        about = PngInfo()
+        about.add_itxt("Description", self.alt)
+        few.save(out, format="png", optimize=True, pnginfo=about)
         return out.getvalue()
 
     def _repr_mimebundle_(

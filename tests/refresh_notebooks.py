@@ -15,14 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+from PIL import Image
 
+from protocol_analysis import ruleset
+from protocol_analysis.plots import rulebook_plot
 from protocol_analysis.report.execution import FAILURES, execute, read_notebook
+from protocol_analysis.tables import rulebook_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 CELL_SECONDS = 120
+RULEBOOK = ROOT / "notebooks" / "rulebook.png"
 KEY = "protocol_analysis"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"}
@@ -55,7 +60,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             tidy(book, wanted)
             write(book, path)
             print(f"{path.name}: written")
+    if not (options.check or options.notebooks):
+        draw_rulebook()
     return status
+
+
+def draw_rulebook() -> None:
+    """The README's picture, drawn anew where the ruleset says something else now."""
+    picture = rulebook_plot(rulebook_table(ruleset()))
+    if described(RULEBOOK) != picture.alt:
+        RULEBOOK.write_bytes(picture.png())
+        print(f"{RULEBOOK.name}: written")
+
+
+def described(png: Path) -> str:
+    """What a picture of ours says of itself."""
+    if not png.exists():
+        return ""
+    with Image.open(png) as image:
+        return str(image.info.get("Description", ""))
 
 
 def write(book: Any, path: Path) -> None:

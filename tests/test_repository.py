@@ -18,6 +18,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import protocol_analysis
+from protocol_analysis import ruleset
+from protocol_analysis.manifests.kinds import KINDS
+from protocol_analysis.plots import rulebook_plot
+from protocol_analysis.tables import rulebook_table
+from tests import refresh_notebooks
 from tests.support import ROOT
 
 TOP_LEVEL = {
@@ -203,6 +208,23 @@ def test_the_readme_tells_the_two_commands() -> None:
     readme = text("README.md")
     for command in ("make run", "make test", "MANIFESTS="):
         assert command in readme, command
+
+
+def test_the_readmes_picture_says_what_the_ruleset_says() -> None:
+    """`make notebooks` draws it anew."""
+    assert f"]({refresh_notebooks.RULEBOOK.relative_to(ROOT).as_posix()})" in text("README.md")
+    picture = rulebook_plot(rulebook_table(ruleset()))
+    assert refresh_notebooks.described(refresh_notebooks.RULEBOOK) == picture.alt
+
+
+def test_the_readme_names_every_command_and_every_notebook() -> None:
+    readme = text("README.md")
+    for command in ("resolve", "coverage", "releases", "implementations"):
+        assert f"protocol-analysis {command}" in readme, command
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        assert f"](notebooks/{path.name})" in readme, path.name
+    for kind in {row.kind for row in KINDS.values()}:
+        assert kind in readme, f"{kind} is read, and the README does not say so"
 
 
 def test_lab_opens_a_notebook_that_is_there() -> None:
