@@ -34,8 +34,8 @@ test-slow: venv ## what takes minutes
 	exit $$status
 
 lab: venv ## JupyterLab; it says which notebook to open
-	@echo 'Open notebooks/01_coverage.ipynb; Ctrl-C here ends JupyterLab.'
-	@$(BIN) -m jupyter lab notebooks/01_coverage.ipynb
+	@echo 'Open notebooks/00_start.ipynb; Ctrl-C here ends JupyterLab.'
+	@$(BIN) -m jupyter lab notebooks/00_start.ipynb
 
 notebooks: venv ## execute in place the notebooks whose code, package or data changed since
 	@$(BIN) tests/refresh_notebooks.py

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 from tqdm import tqdm
 
@@ -23,12 +24,22 @@ from protocol_analysis.releases import RulesetError, line_of
 from protocol_analysis.resolver import ASSUMED, resolve
 from protocol_analysis.rules import implementations, ruleset
 
-USAGE, UNREADABLE = 2, 3
+USAGE, UNREADABLE, INTERRUPTED = 2, 3, 130
+_READER = re.compile(r"(?P<path>.*)@(?P<implementation>[\w.-]+):(?P<release>[^/\\]*)\Z", re.DOTALL)
 
 
 def _position(row: Row, name: str) -> str:
     at = row[name]
     return f"{at['file']}:{at['line']}:{at['column']}" if at else ""
+
+
+def _declared(row: Row) -> Any:
+    """What is declared; an empty text is a declaration too."""
+    return '""' if row["appProtocol"] == "" else row["appProtocol"]
+
+
+def _deciding(row: Row) -> Row:
+    return next(reason for reason in row["reasons"] if reason["row"] != ASSUMED)
 
 
 _RESOLVE: Columns = {
@@ -40,7 +51,7 @@ _RESOLVE: Columns = {
         f"{r['backendRef']['kind']} {r['backendRef']['namespace']}/{r['backendRef']['name']}"
     ),
     "port": lambda r: r["backendRef"]["port"],
-    "appProtocol": lambda r: r["appProtocol"],
+    "appProtocol": _declared,
     "protocol": lambda r: r["protocol"] or "-",
     "http/1.1 forced": lambda r: r["forceHTTP1"],
     "tls": lambda r: r["tls"],
@@ -58,7 +69,7 @@ _COVERAGE: Columns = {
     "kind": lambda r: r["kind"],
     "name": lambda r: f"{r['namespace']}/{r['name']}",
     "port": lambda r: r["port"],
-    "appProtocol": lambda r: r["appProtocol"],
+    "appProtocol": _declared,
     "class": lambda r: r["class"],
     "meant": lambda r: r["meant"],
     "protocol": lambda r: r["protocol"] or "-",
@@ -93,9 +104,23 @@ _IMPLEMENTATIONS: Columns = {
 }
 
 
-def _deciding(row: Row) -> Row:
-    reasons: list[Row] = [reason for reason in row["reasons"] if reason["row"] != ASSUMED]
-    return reasons[0 if row["protocol"] else -1]
+# What a csv has as its columns, whatever the rows.
+_POSITION = ("file", "document", "line", "column")
+_RESOLVE_FIELDS = (
+    "cluster",
+    *(f"route.{name}" for name in ("kind", "namespace", "name")),
+    *("rule", "role", "backend"),
+    *(f"backendRef.{name}" for name in ("group", "kind", "namespace", "name", "port", "weight")),
+    *("appProtocol", "protocol", "forceHTTP1", "tls", "upstream"),
+    *("implementation", "release", "reasons"),
+    *(f"referencedAt.{name}" for name in _POSITION),
+    *(f"declaredAt.{name}" for name in _POSITION),
+)
+_COVERAGE_FIELDS = (
+    *("cluster", "kind", "namespace", "name", "port", "portName", "transport", "appProtocol"),
+    *("standard", "recognised", "class", "meant", "protocol", "upstream", "tls", "routes"),
+    *(f"declaredAt.{name}" for name in _POSITION),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +132,34 @@ class _Input:
     release: str
 
 
+class _ArgumentParser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage is a command away."""
+
+    def error(self, message: str) -> NoReturn:
+        _say(f"{self.prog}: {message}; see {self.prog} --help")
+        raise SystemExit(USAGE)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-    options = _parser().parse_args(argv)
     try:
+        options = _parser().parse_args(argv)
         status: int = options.run(options)
     except RulesetError as error:
         _say(f"protocol-analysis: {error}")
         return USAGE
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`); nothing is left to tell it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        _say(f"protocol-analysis: the output could not be written: {error}; write it elsewhere")
+        return USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        _write(sys.stdout, "")  # what argparse has written there
     return status
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _ArgumentParser(
         prog="protocol-analysis",
         description="Which protocol does the gateway speak to each backend port, and why?",
     )
@@ -135,10 +171,17 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text, description=f"Print {text}.")
         command.add_argument(
-            "paths", nargs="*", metavar="PATH", help="a file, a folder (read recursively), or -"
+            "paths",
+            nargs="*",
+            type=_path,
+            metavar="PATH",
+            help="a file, a folder (read recursively), or -",
         )
         command.add_argument(
-            "--implementation", default="envoy-gateway", help="one of: %(metavar)s", metavar="NAME"
+            "--implementation",
+            default="envoy-gateway",
+            metavar="NAME",
+            help=f"one of: {', '.join(implementations())}; default: %(default)s",
         )
         command.add_argument(
             "--release",
@@ -178,23 +221,36 @@ def _output(command: argparse.ArgumentParser, run: Any) -> None:
     command.set_defaults(run=run)
 
 
+def _path(text: str) -> str:
+    """Refuse an empty path: a shell's unset variable does not mean the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty path; write . for the current folder")
+    return text
+
+
 def _cluster(text: str) -> tuple[str, str, str | None, str | None]:
-    """NAME=PATH[@IMPLEMENTATION:RELEASE]; a path may hold an @ of its own."""
-    name, equals, rest = text.partition("=")
-    if not (name and equals and rest):
+    """NAME=PATH[@IMPLEMENTATION:RELEASE]; a path that is there may hold an @ of its own."""
+    name, _, path = text.partition("=")
+    implementation = release = None
+    found = _READER.match(path)
+    if found and not os.path.lexists(path):
+        path, implementation, release = found.groups()
+    if not (name and path):
         msg = f"{text!r} is not NAME=PATH or NAME=PATH@IMPLEMENTATION:RELEASE"
         raise argparse.ArgumentTypeError(msg)
-    path, at, reader = rest.rpartition("@")
-    implementation, colon, release = reader.partition(":")
-    if at and colon and implementation in implementations():
-        return name, path, implementation, release
-    return name, rest, None, None
+    return name, path, implementation, release
 
 
 def _inputs(options: argparse.Namespace) -> Iterator[_Input]:
     if not options.paths and not options.cluster:
         msg = "no PATH given; name a file, a folder, - for standard input, or --cluster NAME=PATH"
         raise RulesetError(msg)
+    names = [cluster[0] for cluster in options.cluster]
+    if double := sorted({name for name in names if names.count(name) > 1}):
+        msg = f"cluster {double[0]!r} is named twice; a cluster is one path, a folder for instance"
+        raise RulesetError(msg)
+    if [*options.paths, *(cluster[1] for cluster in options.cluster)].count("-") > 1:
+        raise RulesetError("standard input is named twice; it can be read once")
     warned: set[str] = set()
 
     def known(implementation: str, release: str | None) -> tuple[str, str]:
@@ -225,7 +281,7 @@ def _run_resolve(options: argparse.Namespace) -> int:
     rows = [
         row.as_dict() for i in inputs for row in resolve(i.inventory, i.implementation, i.release)
     ]
-    return _finish(options, inputs, rows, _RESOLVE, _RESOLVE_WIDE)
+    return _finish(options, inputs, rows, _RESOLVE, _RESOLVE_WIDE, _RESOLVE_FIELDS)
 
 
 def _run_coverage(options: argparse.Namespace) -> int:
@@ -233,7 +289,7 @@ def _run_coverage(options: argparse.Namespace) -> int:
     rows = [
         row.as_dict() for i in inputs for row in coverage(i.inventory, i.implementation, i.release)
     ]
-    return _finish(options, inputs, rows, _COVERAGE, _COVERAGE_WIDE)
+    return _finish(options, inputs, rows, _COVERAGE, _COVERAGE_WIDE, _COVERAGE_FIELDS)
 
 
 def _finish(
@@ -242,10 +298,11 @@ def _finish(
     rows: Sequence[Row],
     columns: Columns,
     wide: Columns,
+    fields: Sequence[str],
 ) -> int:
     if not any(row["cluster"] for row in rows):
         columns = {name: get for name, get in columns.items() if name != "cluster"}
-    _print(rows, options, columns, wide)
+    _print(rows, options, columns, wide, fields)
     unreadable = [problem for i in inputs for problem in i.inventory.unreadable]
     for label, found in (
         ("warning", [problem for i in inputs for problem in i.inventory.warnings]),
@@ -255,8 +312,7 @@ def _finish(
         for problem in found:
             _say(f"{label}: {problem}")
     if unreadable:
-        files = sum(i.inventory.files for i in inputs)
-        _say(f"{len(unreadable)} could not be read, of {files} files")
+        _say(f"{len(unreadable)} could not be read, all named above; the rest is printed")
     return UNREADABLE if unreadable else 0
 
 
@@ -299,16 +355,34 @@ def _run_implementations(options: argparse.Namespace) -> int:
 
 
 def _print(
-    rows: Sequence[Row], options: argparse.Namespace, columns: Columns, wide: Columns
+    rows: Sequence[Row],
+    options: argparse.Namespace,
+    columns: Columns,
+    wide: Columns,
+    fields: Sequence[str] = (),
 ) -> None:
-    text = render(rows, options.output, columns, wide)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = render(rows, options.output, columns, wide, fields=fields, encoding=encoding)
     if text or options.output != "jsonl":
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        _write(sys.stdout, text + "\n")
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(printable(text) + "\n")
+    _write(sys.stderr, printable(text) + "\n")
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write at once. A stream that is closed, or whose reader has gone (`| head`), is no error."""
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError as error:
+        # Nothing more can be written there, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise
 
 
 if __name__ == "__main__":

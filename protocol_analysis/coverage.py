@@ -25,14 +25,16 @@ from protocol_analysis.model import (
     Meta,
     Position,
     Route,
+    Service,
     ServicePort,
     Target,
 )
-from protocol_analysis.resolver import Resolution, resolve_target, resolve_with
+from protocol_analysis.resolver import TRANSPORTS, Resolution, resolve_target, resolve_with
 from protocol_analysis.rows import Rules
 from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
 
+Port = tuple[Meta, int | None, str | None]  # number and transport; a Backend has neither
 CLASSES = ("recognised", "standard but ignored", "near miss", "silent fallback", "none declared")
 # The same thing under another name; the right-hand side is what a recognised value ends in.
 _SYNONYMS = {"http2": "h2c", "h2": "h2c", "websocket": "ws", "websockets": "ws"}
@@ -99,13 +101,16 @@ def coverage(
     return rows
 
 
-def _routed(inventory: Inventory, rules: Rules) -> Counter[tuple[Meta, int | None]]:
+def _routed(inventory: Inventory, rules: Rules) -> Counter[Port]:
     """How many backend references mean each port."""
-    found: Counter[tuple[Meta, int | None]] = Counter()
+    found: Counter[Port] = Counter()
     for resolution in resolve_with(inventory, rules):
-        if resolution.target is not None:
-            port = None if resolution.target.kind == "Backend" else resolution.ref.port
-            found[resolution.target, port] += 1
+        target = resolution.target
+        if target is not None and target.kind == "Backend":
+            found[target, None, None] += 1
+        elif target is not None:
+            transport = TRANSPORTS.get(resolution.route.kind, "TCP")
+            found[target, resolution.ref.port, transport] += 1
     return found
 
 
@@ -114,7 +119,7 @@ def _row(
     rules: Rules,
     target: Target,
     says: ServicePort | Backend,
-    routed: Counter[tuple[Meta, int | None]],
+    routed: Counter[Port],
 ) -> Coverage:
     meta, values = target.meta, says.values
     port = says if isinstance(says, ServicePort) else None
@@ -143,7 +148,7 @@ def _row(
         protocol=resolution.protocol,
         upstream=resolution.upstream,
         tls=resolution.tls,
-        routes=routed[meta, port.number if port else None],
+        routes=routed[meta, port.number if port else None, port.transport if port else None],
         declared_at=says.where,
         resolution=resolution,
     )
@@ -153,6 +158,9 @@ def _alone(scope: Scope, rules: Rules, target: Target, port: ServicePort | None)
     """As the only backend of an HTTPRoute rule would be; a UDP port has no protocol then."""
     meta = target.meta
     position = port.position if port else meta.position
+    if port and isinstance(target, Service) and port.transport != "TCP":
+        # A TCP port of the same number (DNS has both) is another row's.
+        target = replace(target, ports=(port,))
     route = replace(meta, group=GATEWAY_API, kind="HTTPRoute", name="", position=position)
     ref = BackendRef(
         rule=0,

@@ -79,7 +79,8 @@ class Picture:
         """
         columns = dict.fromkeys(column for _, column, _ in self.marks)
         drawn = {(row, column): _said(artist) for row, column, artist in self.marks}
-        wanted = {(str(row), name): table.loc[row, name] for row in table.index for name in columns}
+        lines = table.index
+        wanted = {(_line(row), name): table.loc[row, name] for row in lines for name in columns}
         complete = bool(columns) or table.empty
         return complete and drawn == wanted and len(drawn) == len(self.marks)
 
@@ -106,6 +107,11 @@ class Picture:
             {"image/png": base64.b64encode(self.png()).decode(), "text/plain": said},
             {"image/png": {"alt": self.alt, "width": width}},
         )
+
+
+def _line(row: Any) -> str:
+    """A line's name, from an index of one level or of several."""
+    return " ".join(map(str, row)) if isinstance(row, tuple) else str(row)
 
 
 def _said(artist: Rectangle | Text) -> str | int:

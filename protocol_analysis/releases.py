@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_RELEASE = re.compile(r"v(\d+)\.(\d+)\.(\d+)(?:-rc\.?(\d+))?\Z")
-_LINE = re.compile(r"v?(\d+)\.(\d+)\Z")
+# As semantic versions write numbers; six digits are below _LAST.
+_N = "(0|[1-9][0-9]{0,5})"
+_RELEASE = re.compile(rf"v{_N}\.{_N}\.{_N}(?:-rc\.?{_N})?\Z")
+_LINE = re.compile(rf"v?{_N}\.{_N}\Z")
 _LAST = 1_000_000
 
 
@@ -66,8 +68,10 @@ def expand(text: str, known: Sequence[str]) -> list[str]:
         high = (int(line[1]), int(line[2]), _LAST, _LAST)
     else:
         high = release_key(last)
+    lines = {line_of(release) for release in known}
     for end in (first, last):
-        if end and not _LINE.match(end) and end not in known:
+        listed = f"v{end.removeprefix('v')}" in lines if _LINE.match(end) else end in known
+        if end and not listed:
             msg = f"releases {text!r}: {end} is not in the list of releases"
             raise RulesetError(msg)
     found = [release for release in known if low <= release_key(release) <= high]
@@ -99,13 +103,18 @@ def pick(wanted: str | None, known: Sequence[str]) -> tuple[str, str]:
     line = _LINE.match(name) or _RELEASE.match(name)
     if line:
         key = (int(line[1]), int(line[2]))
-        of_line = [release for release in final if release_key(release)[:2] == key]
+        of_line, candidates = (
+            [release for release in group if release_key(release)[:2] == key]
+            for group in (final, known)
+        )
         if of_line and _LINE.match(name):
             return of_line[-1], ""
+        # A line that only has release candidates is known, but not exactly.
+        newest = (of_line or candidates or [""])[-1]
         unknown = f"{wanted} is not known; taken as"
-        if of_line and release_key(name) > release_key(of_line[-1]):
-            return of_line[-1], f"{unknown} {of_line[-1]}, the newest known of its line"
-        if key > release_key(final[-1])[:2]:
+        if newest and (_LINE.match(name) or release_key(name) > release_key(newest)):
+            return newest, f"{unknown} {newest}, the newest known of its line"
+        if not newest and key > release_key(final[-1])[:2]:
             return final[-1], f"{unknown} {final[-1]}, the newest release known"
     msg = (
         f"{wanted!r} is no known release; known are {', '.join(known)}, "

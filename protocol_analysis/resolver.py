@@ -36,23 +36,23 @@ from protocol_analysis.rows import Row, Rules
 from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
 
-_API = "https://gateway-api.sigs.k8s.io"
+_API = "https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/apis"
 _CODE = "https://github.com/envoyproxy/gateway/blob/v1.9.0/internal/gatewayapi"
 # What stops a reference before, or beside, the rows of a ruleset (`refuses`), with its source.
 CHECKS = {
-    "mesh": f"{_API}/mesh/",
-    "other-implementation": f"{_API}/api-types/gatewayclass/",
-    "kind-not-read": f"{_API}/reference/spec/#backendref",
-    "not-permitted": f"{_API}/api-types/referencegrant/",
-    "no-object": f"{_API}/reference/spec/#backendref",
-    "ambiguous": f"{_API}/reference/spec/#backendref",
+    "mesh": f"{_API}/v1/shared_types.go#L28",
+    "other-implementation": f"{_API}/v1/gatewayclass_types.go#L79",
+    "kind-not-read": f"{_API}/v1/shared_types.go#L423",
+    "not-permitted": f"{_API}/v1beta1/referencegrant_types.go#L27",
+    "no-object": f"{_API}/v1/shared_types.go#L427",
+    "ambiguous": f"{_API}/v1/object_reference_types.go#L129",
     "no-port": f"{_CODE}/validate.go#L215-L233",
-    "rejected": "https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/",
+    "rejected": "https://github.com/kubernetes/api/blob/v0.34.0/core/v1/types.go#L6123",
     "weight-0": f"{_CODE}/route.go#L2886",
 }
 ASSUMED = "assumed"
-_TRANSPORTS = {"UDPRoute": "UDP"}
-_PLACES_NAMED = 3
+# What a route kind speaks to a port; every other kind TCP.
+TRANSPORTS = {"UDPRoute": "UDP"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,12 @@ class Resolution:
     @property
     def outcome(self) -> str:
         """`resolved`, or the name of the check that stopped it."""
-        return "resolved" if self.protocol else self.reasons[-1].row
+        return "resolved" if self.protocol else self.deciding.row
 
     @property
     def deciding(self) -> Reason:
         """The reason that decided: the row that gave the protocol, or what stopped it."""
-        said = [reason for reason in self.reasons if reason.row != ASSUMED]
-        return said[0] if self.protocol else self.reasons[-1]
+        return next(reason for reason in self.reasons if reason.row != ASSUMED)
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's `resolve` row."""
@@ -166,7 +165,8 @@ class _Resolver:
             missing = _stop("no-object", f"no {name} in these manifests")
             return self.answer(route, ref, [*said, missing])
         if len({_what_matters(answer) for answer in answers}) == 1:
-            return answers[0]
+            # Whichever is read first, the same one: the order of files decides nothing.
+            return min(answers, key=_place)
         places = _places(answers)
         differ = _stop("ambiguous", f"{name} stands several times and differs: {places}")
         return self.answer(route, ref, [*said, differ])
@@ -239,7 +239,7 @@ class _Resolver:
             ),
             None,
         )
-        transport = _TRANSPORTS.get(kind, "TCP")
+        transport = TRANSPORTS.get(kind, "TCP")
         ports = _ports(target, ref)
         # The value is read from the first port with that number, whatever its transport.
         port = ports[0] if any(p.transport == transport for p in ports) else None
@@ -332,9 +332,10 @@ def _what_matters(answer: Resolution) -> tuple[Any, ...]:
 
 
 def _places(answers: list[Resolution]) -> str:
-    """Where the candidates stand, the first few of them."""
-    found = [
-        str(answer.declared_at or (answer.target and answer.target.position)) for answer in answers
-    ]
-    more = len(found) - _PLACES_NAMED
-    return ", ".join(found[:_PLACES_NAMED]) + (f" and {more} more" if more > 0 else "")
+    """Where the candidates stand, all of them."""
+    return ", ".join(str(_place(answer)) for answer in sorted(answers, key=_place))
+
+
+def _place(answer: Resolution) -> Position:
+    target = answer.target.position if answer.target else answer.ref.position
+    return answer.declared_at or target

@@ -33,8 +33,8 @@ class Rules:
     implementation: str
     release: str
     controllers: tuple[str, ...]
-    standard: tuple[str, ...]
     rows: tuple[Row, ...]
+    standard: frozenset[str]  # what a specification defines, for whatever kind
     _tables: dict[tuple[str, str, str], tuple[Row, ...]] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -64,7 +64,6 @@ class Ruleset:
     implementation: str
     title: str
     controllers: tuple[str, ...]
-    standard: tuple[str, ...]
     dates: dict[str, str]
     lines: dict[str, dict[str, str]]
     rows: tuple[Row, ...]
@@ -96,12 +95,14 @@ class Ruleset:
 
     @cache  # noqa: B019 - rulesets live as long as the process
     def _at(self, known: str) -> Rules:
+        rows = tuple(row for row in self.rows if known in row.releases)
+        named = (row.values for row in rows if row.section == "standard")
         return Rules(
             implementation=self.implementation,
             release=known,
             controllers=self.controllers,
-            standard=self.standard,
-            rows=tuple(row for row in self.rows if known in row.releases),
+            rows=rows,
+            standard=frozenset().union(*named),
         )
 
     def __hash__(self) -> int:

@@ -14,11 +14,15 @@ lists     which of several values wins
 values    a recognised value → protocol
 forces    values that force HTTP/1.1 upstream
 tls       what gives a backend TLS
+
+Beside them `standard`: the values that a specification defines for a kind, whoever reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -26,7 +30,7 @@ from typing import Any
 import yaml
 
 from protocol_analysis.model import BACKEND_GROUPS, ROUTE_KINDS
-from protocol_analysis.releases import RulesetError, expand, release_key
+from protocol_analysis.releases import RulesetError, expand, finals, line_of, release_key
 from protocol_analysis.rows import Row, Ruleset
 
 _COMMON = {"id", "releases", "text", "source"}
@@ -39,6 +43,7 @@ SECTIONS: dict[str, set[str]] = {
     "values": _COMMON | _SCOPE | {"values", "protocol"},
     "forces": _COMMON | _SCOPE | {"values"},
     "tls": _COMMON | _SCOPE | {"from", "section"},
+    "standard": _COMMON | _SCOPE | {"values"},
 }
 _CHOICES: dict[str, tuple[str | None, ...]] = {
     "when": ("externalName", "unixSocket", "dynamicResolver", "dynamicResolverWithAppProtocols"),
@@ -47,7 +52,17 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "section": ("name", "number"),
     "protocol": ("HTTP", "HTTP2", "GRPC", "HTTPS", "TCP", "UDP", None),
 }
-_TOP = {"implementation", "title", "controllers", "standard", "releases", "lines", *SECTIONS}
+_KNOWN: dict[str, tuple[str, ...]] = {"backends": tuple(BACKEND_GROUPS), "routes": ROUTE_KINDS}
+_LISTS = {"controllers", "releases", "values", *_KNOWN}
+_INNER: dict[str, type] = {"releases": dict, "lines": dict, **dict.fromkeys(SECTIONS, list)}
+_TOP = {"implementation", "title", "controllers", *_INNER}
+_FACTS = {"envoy", "gatewayAPI", "kubernetes", "endOfLife"}
+# Links whose text changes under them: branches, and pages about whatever is newest.
+_MOVING = re.compile(
+    r"/(?:blob|tree|raw|blame)/(?:main|master|HEAD|develop|trunk|release[^/]*)/|/latest(?:/|\Z)"
+)
+_SHAPES: dict[type, str] = {list: "list", dict: "mapping"}
+_TEXT_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp"}
 
 
 def implementations() -> tuple[str, ...]:
@@ -76,111 +91,216 @@ def parse_ruleset(text: str, name: str) -> Ruleset:
 class _Parser:
     def __init__(self, name: str) -> None:
         self.name = name
-        self.errors: list[str] = []
+        self.errors: list[tuple[int, str]] = []
+        # Where each key of a mapping, and each item of a list, stands.
+        self.lines: dict[tuple[int, str | int], int] = {}
 
     def error(self, line: int, message: str) -> None:
-        self.errors.append(f"{self.name}:{line}: {message}")
+        self.errors.append((line, message))
+
+    def stop(self) -> None:
+        if self.errors:
+            found = sorted(self.errors)
+            raise RulesetError("\n".join(f"{self.name}:{line}: {text}" for line, text in found))
 
     def ruleset(self, text: str) -> Ruleset:
-        try:
-            top, lines = _with_lines(text)
-        except (yaml.YAMLError, TypeError, ValueError) as error:
-            raise RulesetError(f"{self.name}: {error}") from error
-        for key in sorted(set(top) ^ _TOP):
-            self.error(1, f"unknown key {key!r}" if key in top else f"no {key!r}")
-        if self.errors:
-            raise RulesetError("\n".join(self.errors))
-        dates = {str(release): str(date) for release, date in top["releases"].items()}
+        top = self.document(text)
+        dates: dict[str, str] = {}
+        if self.mapping("the ruleset", top, _TOP, 1):
+            dates = self.releases(top["releases"], self.lines[id(top), "releases"])
+            self.facts(top["lines"], {line_of(release) for release in dates})
+        self.stop()
         order = sorted(dates, key=release_key)
         rows: list[Row] = []
         for section, keys in SECTIONS.items():
-            for raw in top[section]:
-                row = self.row(section, keys, raw, lines[id(raw)], order)
+            for index, raw in enumerate(top[section]):
+                row = self.row(section, keys, raw, self.lines[id(top[section]), index], order)
                 rows += [row] if row else []
-        self.check(rows, order)
-        if self.errors:
-            raise RulesetError("\n".join(self.errors))
+        self.overlaps(rows)
+        self.stop()  # a row that is left out would be a gap too
+        self.gaps(rows, order, top)
+        self.stop()
         return Ruleset(
             implementation=top["implementation"],
             title=top["title"],
             controllers=tuple(top["controllers"]),
-            standard=tuple(top["standard"]),
             dates=dates,
             lines=top["lines"],
             rows=tuple(rows),
         )
 
-    def row(
-        self, section: str, keys: set[str], raw: dict[str, Any], line: int, order: list[str]
-    ) -> Row | None:
-        before = len(self.errors)
-        for key in sorted(set(raw) - keys):
-            self.error(
-                line, f"unknown key {key!r} in {section}; known are {', '.join(sorted(keys))}"
-            )
-        for key in sorted(keys - set(raw) - {"section"}):
-            self.error(line, f"{section} row without {key!r}")
-        if not str(raw.get("source", "")).startswith("https://"):
-            self.error(
-                line, f"source {raw.get('source')!r} is no link; write a permanent https:// one"
-            )
-        for key, choices in _CHOICES.items():
-            if key in raw and raw[key] not in choices:
-                self.error(line, f"{key} {raw[key]!r}; one of {', '.join(map(str, choices))}")
-        for key, known in (("backends", tuple(BACKEND_GROUPS)), ("routes", ROUTE_KINDS)):
-            unknown = [] if raw.get(key) == "all" else sorted(set(raw.get(key, ())) - set(known))
-            if unknown:
-                self.error(line, f"{key} {', '.join(unknown)}; known are all, {', '.join(known)}")
-        if len(self.errors) > before:
-            return None
+    def document(self, text: str) -> Any:
+        """The document as mappings, lists, texts and None; nothing else is made of any tag."""
         try:
-            releases = frozenset(r for text in raw["releases"] for r in expand(text, order))
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            return self.plain(node, {}) if node else None
+        except RecursionError:
+            self.error(1, "nested too deep")
+        except yaml.reader.ReaderError as error:
+            self.error(text.count("\n", 0, error.position) + 1, f"not YAML: {error.reason}")
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            self.error(mark.line + 1 if mark else 1, f"not YAML: {error.problem}")
+        return self.stop()
+
+    def plain(self, node: Any, done: dict[int, Any]) -> Any:
+        """A node's value. `done` has those of aliases, each made once however often it stands."""
+        line = node.start_mark.line + 1
+        if id(node) in done:
+            return done[id(node)]
+        if isinstance(node, yaml.ScalarNode):
+            if node.tag == "tag:yaml.org,2002:null":
+                return None
+            if node.tag not in _TEXT_TAGS:
+                self.error(line, f"{node.value[:80]!r} is no text; write it in quotes")
+            return str(node.value)
+        value: Any = done.setdefault(id(node), [] if isinstance(node, yaml.SequenceNode) else {})
+        if isinstance(value, list):
+            for index, item in enumerate(node.value):
+                self.lines[id(value), index] = item.start_mark.line + 1
+                value.append(self.plain(item, done))
+            return value
+        for key_node, value_node in node.value:
+            key, line = self.plain(key_node, done), key_node.start_mark.line + 1
+            if not isinstance(key, str):
+                self.error(line, "a key is no text")
+            elif key in value:
+                self.error(line, f"key {key!r} stands in line {self.lines[id(value), key]} too")
+            else:
+                self.lines[id(value), key] = line
+                value[key] = self.plain(value_node, done)
+        return value
+
+    def mapping(
+        self, what: str, raw: Any, known: set[str], line: int, optional: Iterable[str] = ()
+    ) -> bool:
+        """Whether it is a mapping with these keys, and every value is of its kind."""
+        before = len(self.errors)
+        if not isinstance(raw, dict):
+            self.error(line, f"{what} is {_shown(raw)}, no mapping")
+            return False
+        for key in sorted(known.difference(raw, optional)):
+            self.error(line, f"{what} without {key!r}")
+        for key, value in raw.items():
+            complaint = f"unknown key {key!r} in {what}; known are {', '.join(sorted(known))}"
+            if key in known:
+                kind = _INNER.get(key) if known is _TOP else None
+                complaint = _complaint(key, value, kind)
+            if complaint:
+                self.error(self.lines[id(raw), key], complaint)
+        return len(self.errors) == before
+
+    def releases(self, dates: dict[str, Any], at: int) -> dict[str, str]:
+        """Every release with its date."""
+        found = {}
+        for release, day in dates.items():
+            try:
+                release_key(release)
+                found[release] = date.fromisoformat(day).isoformat()
+            except (TypeError, ValueError):
+                wrong = f"{release[:80]!r}: {_shown(day)} is no release with its date"
+                self.error(self.lines[id(dates), release], f"{wrong}; write v1.9.0: 2026-08-15")
+        if not finals([*found]):
+            self.error(at, "releases holds no final one")
+        return found
+
+    def facts(self, facts: dict[str, Any], known: set[str]) -> None:
+        """What is known of each minor line."""
+        for name, about in facts.items():
+            at = self.lines[id(facts), name]
+            if name not in known:
+                self.error(at, f"lines: no release of {name!r}")
+            self.mapping(f"{name} of lines", about, _FACTS, at, optional=_FACTS)
+
+    def row(self, section: str, keys: set[str], raw: Any, at: int, order: list[str]) -> Row | None:
+        by_policy = isinstance(raw, dict) and raw.get("from") == "BackendTLSPolicy"
+        if not self.mapping(f"{section} row", raw, keys, at, [] if by_policy else ["section"]):
+            return None
+        line = self.lines[id(raw), "releases"]
+        try:
+            releases = [r for text in raw["releases"] for r in expand(text, order)]
         except RulesetError as error:
             self.error(line, str(error))
             return None
+        if double := sorted({r for r in releases if releases.count(r) > 1}, key=release_key):
+            self.error(line, f"releases name {', '.join(double)} twice")
         return Row(
             id=raw["id"],
             section=section,
             text=raw["text"],
             source=raw["source"],
-            releases=releases,
-            backends=tuple(BACKEND_GROUPS) if raw["backends"] == "all" else tuple(raw["backends"]),
+            releases=frozenset(releases),
+            backends=_KNOWN["backends"] if raw["backends"] == "all" else tuple(raw["backends"]),
             routes=ROUTE_KINDS if raw["routes"] == "all" else tuple(raw["routes"]),
             values=tuple(raw.get("values", ())),
             protocol=raw.get("protocol"),
             choice=raw.get("when") or raw.get("pick") or raw.get("from") or "",
             section_name=raw.get("section", ""),
-            line=line,
+            line=at,
         )
 
-    def check(self, rows: list[Row], order: list[str]) -> None:
-        """No id twice, no two rows for the same question, and an answer where one is needed."""
+    def overlaps(self, rows: list[Row]) -> None:
+        """No id twice, and no two rows for the same question."""
         seen: dict[str, Row] = {}
+        owners: dict[tuple[str, ...], Row] = {}
+        clashes: dict[tuple[int, int], tuple[Row, Row, str]] = {}
         for row in rows:
             if row.id in seen:
                 self.error(row.line, f"id {row.id!r} stands in line {seen[row.id].line} too")
-            seen[row.id] = row
-        owners: dict[tuple[str, ...], Row] = {}
-        clashes: dict[tuple[str, str], tuple[Row, Row, str]] = {}
-        for row in rows:
+            seen.setdefault(row.id, row)
             for question in _questions(row):
                 other = owners.setdefault(question, row)
                 if other is not row:
                     asked = " ".join(question[1:]).strip()
-                    clashes.setdefault((other.id, row.id), (other, row, asked))
+                    clashes.setdefault((other.line, row.line), (other, row, asked))
         for other, row, asked in clashes.values():
             message = f"{row.id!r} overlaps {other.id!r} of line {other.line}: {asked}"
             self.error(row.line, message)
-        gaps: dict[tuple[str, str, str], list[str]] = {}
-        for section, backend, route, release, _ in list(owners):
-            if section != "accepts":
-                continue
+
+    def gaps(self, rows: list[Row], order: list[str], top: dict[str, Any]) -> None:
+        """An answer wherever one is needed: each release accepts something, each has defaults."""
+        answered = {question for row in rows for question in _questions(row)}
+        gaps: dict[tuple[str, str], list[str]] = {}
+        accepted = {r for row in rows if row.section == "accepts" for r in row.releases}
+        for release in set(order) - accepted:
+            gaps.setdefault(("accepts", "no row at all"), []).append(release)
+        for section, backend, route, release, _ in answered:
             for table in ("defaults", "lists") if backend == "Backend" else ("defaults",):
-                if (table, backend, route, release, "") not in owners:
-                    gaps.setdefault((table, backend, route), []).append(release)
-        for (table, backend, route), releases in gaps.items():
-            names = sorted(releases, key=order.index)
-            self.error(1, f"gap in {table}: no row for {backend} on {route} in {', '.join(names)}")
+                if section == "accepts" and (table, backend, route, release, "") not in answered:
+                    gaps.setdefault((table, f"no row for {backend} on {route}"), []).append(release)
+        for (table, what), releases in sorted(gaps.items()):
+            names = ", ".join(sorted(releases, key=order.index))
+            self.error(self.lines[id(top), table], f"gap in {table}: {what} in {names}")
+
+
+def _complaint(key: str, value: Any, kind: type | None) -> str:
+    """What is wrong with a value, and what would be accepted; empty where nothing is."""
+    wrong = f"{key}: {_shown(value)}; write"
+    if kind:
+        return "" if isinstance(value, kind) else f"{wrong} a {_SHAPES[kind]}"
+    if choices := _CHOICES.get(key):
+        return "" if value in choices else f"{wrong} one of {', '.join(map(str, choices))}"
+    if key in _LISTS:
+        known = _KNOWN.get(key, ())
+        if known and value == "all":
+            return ""
+        if not (value and isinstance(value, list) and all(v and isinstance(v, str) for v in value)):
+            return f"{wrong} a list of texts" + (" or all" if known else "")
+        if unknown := sorted(set(value) - set(known)) if known else []:
+            return f"{key}: {', '.join(unknown)}; known are all, {', '.join(known)}"
+        double = sorted({v for v in value if value.count(v) > 1})
+        return f"{key}: {', '.join(double)} twice" if double else ""
+    if not isinstance(value, str) or not value.strip():
+        return f"{wrong} a text"
+    if key == "source" and (not value.startswith("https://") or _MOVING.search(value)):
+        return f"{wrong} a permanent https:// link, to a tag or a commit"
+    return ""
+
+
+def _shown(value: Any) -> str:
+    """A wrong value, shortly."""
+    shape = _SHAPES.get(type(value))
+    return f"a {shape}" if shape else "nothing" if value is None else repr(value[:80])
 
 
 def _questions(row: Row) -> Iterator[tuple[str, ...]]:
@@ -191,29 +311,3 @@ def _questions(row: Row) -> Iterator[tuple[str, ...]]:
             for value in extra:
                 for release in row.releases:
                     yield (row.section, backend, route, release, value)
-
-
-def _with_lines(text: str) -> tuple[dict[str, Any], dict[int, int]]:
-    """The document, and the line of every mapping in it by identity. Repeated keys are refused."""
-    lines: dict[int, int] = {}
-
-    class Loader(yaml.SafeLoader):
-        pass
-
-    def mapping(loader: Any, node: Any) -> dict[Any, Any]:
-        value: dict[Any, Any] = {}
-        for key_node, value_node in node.value:
-            key = loader.construct_object(key_node, deep=True)
-            if key in value:
-                msg = f"key {key!r} twice, in line {key_node.start_mark.line + 1}"
-                raise ValueError(msg)
-            value[key] = loader.construct_object(value_node, deep=True)
-        lines[id(value)] = node.start_mark.line + 1
-        return value
-
-    Loader.add_constructor("tag:yaml.org,2002:map", mapping)
-    document = yaml.load(text, Loader=Loader)  # noqa: S506 - a SafeLoader
-    if not isinstance(document, dict):
-        msg = "a ruleset is a mapping"
-        raise TypeError(msg)
-    return document, lines

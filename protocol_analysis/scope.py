@@ -77,9 +77,9 @@ class Scope:
                 gateway.meta, GATEWAY_API, "GatewayClass", "", gateway.class_name
             )
             if not classes:
-                return set(), f"GatewayClass {gateway.class_name} of {name}"
+                return set(), f"{f'GatewayClass {gateway.class_name}'.strip()} of {name}"
             found |= {gateway_class.controller for gateway_class in classes}
-        return found, ""
+        return (set(), f"the controllerName of {name}") if "" in found else (found, "")
 
     def permitted(self, origin: Meta, group: str, kind: str, namespace: str, name: str) -> bool:
         """Whether `origin` may refer to it: in its own namespace, or by a ReferenceGrant."""

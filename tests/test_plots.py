@@ -121,8 +121,8 @@ def test_outcomes_are_drawn_as_counted_and_named_in_words() -> None:
 
 @pytest.mark.parametrize("route_kind", ROUTE_KINDS)
 def test_every_cell_of_the_rule_book_is_what_the_resolver_answers(route_kind: str) -> None:
-    book = rulebook_table(ruleset(), route_kind=route_kind)
-    answers = resolved_rulebook_table(ruleset(), route_kind=route_kind)
+    book = rulebook_table(ruleset(), route_kinds=[route_kind])
+    answers = resolved_rulebook_table(ruleset(), route_kinds=[route_kind])
     pd.testing.assert_frame_equal(answers, book.drop(columns="row"))
     picture = rulebook_plot(book)
     assert picture.shows(rulebook_cells(book))

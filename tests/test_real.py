@@ -88,7 +88,10 @@ def counted(file: Path) -> Iterator[Port]:
 def test_every_file_is_read_in_one_run() -> None:
     read = inventory()
     assert len(index()) == read.files == 1739
-    assert read.unreadable == ()
+    # Two test manifests have a word where a port's number belongs; all else of them is read.
+    assert [problem.reason for problem in read.unreadable] == [
+        "port is no integer, Kubernetes wants one"
+    ] * 2
     # What is passed over is named, and is nothing but the outputs of translator tests.
     assert all(problem.position.file.endswith(".out.yaml") for problem in read.skipped)
 

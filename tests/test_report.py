@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from protocol_analysis.report import command as report, pages, reading, terminal
+from protocol_analysis.reading import read
+from protocol_analysis.report import command as report, pages, terminal
 from tests.support import ROOT, SHARED, needs_shared
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -237,8 +238,8 @@ def test_without_a_checkout_it_says_what_to_do(
 
 
 def test_clusters_are_read_apart(shop: Path) -> None:
-    inventory = reading.read({"east": str(shop / "shop.yaml"), "west": str(shop / "shop.yaml")})
-    assert [service.meta.cluster for service in inventory.services] == ["east", "west"]
+    read_apart = read({"east": str(shop / "shop.yaml"), "west": str(shop / "shop.yaml")})
+    assert [service.meta.cluster for service in read_apart.inventory.services] == ["east", "west"]
 
 
 def test_a_table_fits_its_terminal() -> None:

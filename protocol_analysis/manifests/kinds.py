@@ -8,10 +8,10 @@ its CRD serves, so the version that a manifest is written in decides nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from protocol_analysis.manifests.nodes import Mapping, Node, Scalar, Sequence
+from protocol_analysis.manifests.tree import Mapping, Node, Scalar, Sequence
 from protocol_analysis.model import (
     ENVOY_GATEWAY,
     GATEWAY_API,
@@ -25,6 +25,7 @@ from protocol_analysis.model import (
     Other,
     Policy,
     Position,
+    Problem,
     ReferenceGrant,
     Route,
     Service,
@@ -34,7 +35,7 @@ from protocol_analysis.model import (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a document stands and which world it belongs to."""
+    """Where a document stands, which world it belongs to, and where to say what is wrong in it."""
 
     file: str
     document: int
@@ -42,10 +43,16 @@ class Source:
     cluster: str | None
     namespace: str
     fold_keys: bool = False
+    template: bool = False
+    problems: list[Problem] = field(default_factory=list)
 
     def position(self, node: Node) -> Position:
         """Where a node stands."""
         return Position(file=self.file, document=self.document, line=node.line, column=node.column)
+
+    def refuse(self, node: Node, reason: str) -> None:
+        """Say that a node is passed over, and why; the rest of its object is read."""
+        self.problems.append(Problem(position=self.position(node), reason=reason))
 
 
 def get(node: Node | None, *path: str, fold: bool = False) -> Node | None:
@@ -60,6 +67,11 @@ def get(node: Node | None, *path: str, fold: bool = False) -> Node | None:
     return node
 
 
+def absent(node: Node | None) -> bool:
+    """Whether nothing is declared: the key is missing, or its value is null."""
+    return node is None or (isinstance(node, Scalar) and node.value() is None)
+
+
 def text(node: Node | None, default: str = "") -> str:
     """The scalar's text; the default for null, for what is absent and for what is no scalar."""
     if not isinstance(node, Scalar) or node.value() is None:
@@ -67,21 +79,33 @@ def text(node: Node | None, default: str = "") -> str:
     return node.text
 
 
-def integer(node: Node | None) -> int | None:
-    """The scalar as an integer, quoted or not; None where it is none."""
-    if not isinstance(node, Scalar):
-        return None
-    value = replace(node, plain=True).value()
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
 def items(node: Node | None) -> list[Node]:
     """The nodes of a list; none where it is no list."""
     return node.items if isinstance(node, Sequence) else []
 
 
+def _mappings(node: Node | None, source: Source, *path: str) -> list[Node]:
+    """The mappings listed at `path`. What else stands there is refused, but keeps its number."""
+    found = get(node, *path)
+    if found is not None and not absent(found) and not isinstance(found, Sequence):
+        source.refuse(found, f"{path[-1]} is no list, Kubernetes wants one")
+    for item in items(found):
+        if not isinstance(item, Mapping):
+            source.refuse(item, f"{path[-1]} has an item that is no mapping")
+    return items(found)
+
+
+def _integer(node: Node | None, source: Source, name: str) -> int | None:
+    """The integer, quoted or not; None where it is none, and refused where it should be one."""
+    number = node.integer() if isinstance(node, Scalar) else None
+    if node is not None and number is None and not absent(node):
+        source.refuse(node, f"{name} is no integer, Kubernetes wants one")
+    return number
+
+
 def _meta(node: Mapping, source: Source, group: str, kind: str, *, namespaced: bool = True) -> Meta:
-    namespace = text(get(node, "metadata", "namespace"), source.namespace) if namespaced else ""
+    # `namespace: ""` is no namespace either.
+    namespace = (text(get(node, "metadata", "namespace")) or source.namespace) if namespaced else ""
     return Meta(
         group=group,
         kind=kind,
@@ -111,16 +135,15 @@ def _not_a_string(node: Node | None, name: str) -> str:
 
 def _service(node: Mapping, source: Source, group: str, kind: str) -> Service:
     ports = []
-    for port in items(get(node, "spec", "ports")):
+    for port in _mappings(node, source, "spec", "ports"):
         declared = get(port, "appProtocol", fold=source.fold_keys)
         rejected = _not_a_string(declared, "appProtocol")
-        absent = declared is None or (isinstance(declared, Scalar) and declared.value() is None)
         ports.append(
             ServicePort(
-                number=integer(get(port, "port")),
+                number=_integer(get(port, "port"), source, "port"),
                 name=text(get(port, "name")),
-                transport=text(get(port, "protocol"), "TCP"),
-                app_protocol=None if absent or rejected else text(declared),
+                transport=text(get(port, "protocol")) or "TCP",
+                app_protocol=None if absent(declared) or rejected else text(declared),
                 rejected=rejected,
                 position=source.position(port),
                 declared_at=None if declared is None else source.position(declared),
@@ -137,13 +160,16 @@ def _backend(node: Mapping, source: Source, group: str, kind: str) -> Backend:
     declared = get(node, "spec", "appProtocols", fold=source.fold_keys)
     values = items(declared)
     rejected = next(filter(None, (_not_a_string(v, "appProtocols") for v in values)), "")
-    if declared is not None and not isinstance(declared, Sequence) and text(declared):
+    if any(absent(value) for value in values):
+        rejected = "appProtocols has an empty item, Envoy Gateway wants strings"
+    if not absent(declared) and not isinstance(declared, Sequence):
         rejected = "appProtocols is no list, Envoy Gateway wants one"
+    endpoints = _mappings(node, source, "spec", "endpoints")
     return Backend(
         meta=_meta(node, source, group, kind),
         app_protocols=() if rejected else tuple(text(value) for value in values),
         type=text(get(node, "spec", "type"), "Endpoints"),
-        unix_socket=any(get(e, "unix") is not None for e in items(get(node, "spec", "endpoints"))),
+        unix_socket=any(not absent(get(endpoint, "unix")) for endpoint in endpoints),
         tls=isinstance(get(node, "spec", "tls"), Mapping),
         rejected=rejected,
         declared_at=None if declared is None else source.position(declared),
@@ -162,14 +188,14 @@ def _ref(
         kind=kind,
         namespace=text(get(node, "namespace"), namespace),
         name=text(get(node, "name")),
-        port=integer(get(node, "port")),
-        weight=integer(get(node, "weight")),
+        port=_integer(get(node, "port"), source, "port"),
+        weight=_integer(get(node, "weight"), source, "weight"),
         position=source.position(node),
     )
 
 
-def _mirrors(filters: Node | None) -> Iterator[Node]:
-    for item in items(filters):
+def _mirrors(node: Node, source: Source) -> Iterator[Node]:
+    for item in _mappings(node, source, "filters"):
         target = get(item, "requestMirror", "backendRef")
         if text(get(item, "type")) == "RequestMirror" and target is not None:
             yield target
@@ -178,17 +204,16 @@ def _mirrors(filters: Node | None) -> Iterator[Node]:
 def _route(node: Mapping, source: Source, group: str, kind: str) -> Route:
     meta = _meta(node, source, group, kind)
     refs: list[BackendRef] = []
-    for number, rule in enumerate(items(get(node, "spec", "rules"))):
-        backends = items(get(rule, "backendRefs"))
+    for number, rule in enumerate(_mappings(node, source, "spec", "rules")):
+        backends = _mappings(rule, source, "backendRefs")
         refs += [
             _ref(n, source, meta.namespace, number, "forward", i) for i, n in enumerate(backends)
         ]
-        mirrors = [*_mirrors(get(rule, "filters"))]
-        mirrors += [mirror for backend in backends for mirror in _mirrors(get(backend, "filters"))]
+        mirrors = [mirror for of in (rule, *backends) for mirror in _mirrors(of, source)]
         refs += [
             _ref(n, source, meta.namespace, number, "mirror", i) for i, n in enumerate(mirrors)
         ]
-    parents = items(get(node, "spec", "parentRefs"))
+    parents = _mappings(node, source, "spec", "parentRefs")
     return Route(
         meta=meta,
         parents=tuple(_object_ref(p, meta.namespace, GATEWAY_API, "Gateway") for p in parents),
@@ -224,8 +249,10 @@ def _grant(node: Mapping, source: Source, group: str, kind: str) -> ReferenceGra
     meta = _meta(node, source, group, kind)
     return ReferenceGrant(
         meta=meta,
-        origins=tuple(_object_ref(o, "") for o in items(get(node, "spec", "from"))),
-        targets=tuple(_object_ref(t, meta.namespace) for t in items(get(node, "spec", "to"))),
+        origins=tuple(_object_ref(o, "") for o in _mappings(node, source, "spec", "from")),
+        targets=tuple(
+            _object_ref(t, meta.namespace) for t in _mappings(node, source, "spec", "to")
+        ),
     )
 
 
@@ -234,7 +261,7 @@ def _policy(node: Mapping, source: Source, group: str, kind: str) -> Policy:
     single = get(node, "spec", "targetRef")
     targets = [
         *([single] if isinstance(single, Mapping) else []),
-        *items(get(node, "spec", "targetRefs")),
+        *_mappings(node, source, "spec", "targetRefs"),
     ]
     return Policy(meta=meta, targets=tuple(_object_ref(t, meta.namespace) for t in targets))
 

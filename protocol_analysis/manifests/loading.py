@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import codecs
 import os
-import stat
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping as MappingType
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from protocol_analysis.manifests.kinds import KINDS, Source, get, items, text
-from protocol_analysis.manifests.nodes import Document, Mapping, Node, Sequence, documents
+from protocol_analysis.manifests.composing import Budget
+from protocol_analysis.manifests.files import STDIN, files_of, read_text
+from protocol_analysis.manifests.kinds import KINDS, Source, absent, get, items, text
+from protocol_analysis.manifests.nodes import Document, Mapping, Node, Scalar, Sequence, documents
 from protocol_analysis.model import Inventory, ManifestError, Position, Problem
 
-SUFFIXES = (".yaml", ".yml", ".json")
-MAX_BYTES = 256 * 1024 * 1024
-# What Envoy Gateway's translator tests call their lists, and what only their outputs hold.
+__all__ = ["Progress", "load", "read_text"]
+
+# What only the outputs of Envoy Gateway's translator tests hold.
 _FIXTURE_OUTPUTS = ("infraIR", "xdsIR")
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _TEMPLATE = "a Helm template, not a manifest: render it first (helm template)"
 _NO_KIND = "no kind"
 _LISTS = 10  # how deep one list of objects may stand in another
 _DUPLICATE = "the last one counts here, Kubernetes refuses it when strict"
+_GROUP_OF = {kind.kind: kind.groups[0] for kind in KINDS.values()}
 
 Progress = Callable[[Iterable[Path]], Iterable[Path]]
 
@@ -57,36 +53,12 @@ def load(
         raise ManifestError(msg)
     reader = _Reader(namespace)
     for cluster, path in [(None, p) for p in paths] + [*(clusters or {}).items()]:
-        files = list(_files(Path(path), reader))
+        # `./-` is a file of that name.
+        stdin = os.fspath(path) == str(STDIN)
+        files = [STDIN] if stdin else list(files_of(Path(path), reader.refuse))
         for file in progress(files) if progress else files:
-            reader.read(file, cluster)
+            reader.read(file if stdin or file != STDIN else file.absolute(), cluster)
     return reader.inventory()
-
-
-def _files(path: Path, reader: _Reader) -> Iterator[Path]:
-    if str(path) == "-":
-        yield path
-        return
-    if not path.exists():
-        reader.unreadable.append(_problem(path, "no such file or folder"))
-        return
-    if not path.is_dir():
-        yield path
-        return
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(name for name in folders if name != ".git")
-        for name in sorted(names):
-            if not name.lower().endswith(SUFFIXES):
-                continue
-            file = Path(folder, name)
-            if file.is_symlink() and not file.resolve().is_relative_to(path.resolve()):
-                reader.unreadable.append(
-                    _problem(file, "a link out of the folder; name its target to read it")
-                )
-            elif not stat.S_ISREG(file.stat().st_mode if file.exists() else 0):
-                reader.unreadable.append(_problem(file, "not a regular file"))
-            else:
-                yield file
 
 
 def _problem(file: Path, reason: str, document: int = 1, line: int = 1, column: int = 1) -> Problem:
@@ -97,6 +69,7 @@ def _problem(file: Path, reason: str, document: int = 1, line: int = 1, column: 
 class _Reader:
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
+        self.budget = Budget()
         self.objects: dict[str, list[Any]] = {kind.into: [] for kind in KINDS.values()}
         self.unreadable: list[Problem] = []
         self.skipped: list[Problem] = []
@@ -115,88 +88,124 @@ class _Reader:
             documents=self.documents,
         )
 
+    def refuse(self, file: Path, reason: str) -> None:
+        """Note a file or a folder that cannot be read."""
+        self.unreadable.append(_problem(file, reason))
+
     def read(self, file: Path, cluster: str | None) -> None:
+        """Add what a file holds."""
         self.files += 1
         try:
-            content = _text(file)
-        except (OSError, ManifestError, UnicodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            self.unreadable.append(_problem(file, f"cannot be read: {reason}"))
+            content = read_text(file)
+        except ManifestError as error:
+            self.refuse(file, str(error))
             return
-        for document in documents(content):
+        for document in documents(content, self.budget):
             self.documents += 1
             if document.error:
-                reason = f"{_TEMPLATE}; {document.error}" if "{{" in content else document.error
+                reason = f"{_TEMPLATE}; {document.error}" if document.template else document.error
                 self.unreadable.append(
                     _problem(file, reason, document.number, document.line, document.column)
                 )
-                continue
-            self._document(document, file, cluster)
+            else:
+                self._document(document, file, cluster)
 
     def _document(self, document: Document, file: Path, cluster: str | None) -> None:
         for key in document.duplicates:
             reason = f"duplicate key {key.text[:80]!r}: {_DUPLICATE}"
             self.warnings.append(_problem(file, reason, document.number, key.line, key.column))
         root = document.root
-        if isinstance(root, Mapping) and _is_fixture(root):
-            if any(get(root, key, fold=True) for key in _FIXTURE_OUTPUTS) or file.name.endswith(
-                ".out.yaml"
-            ):
-                self.skipped.append(
-                    _problem(file, "outputs of a translator test, which repeat its inputs")
-                )
-                return
-            world = f"{cluster or ''}#{file.as_posix()}#{document.number}"
-            source = Source(file.as_posix(), document.number, world, cluster, "", fold_keys=True)
-            for value in root.items.values():
-                for node in value.items if isinstance(value, Sequence) else [value]:
-                    self._object(node, source)
-            return
-        source = Source(file.as_posix(), document.number, cluster or "", cluster, self.namespace)
-        self._object(root, source)
+        source = Source(
+            file=file.as_posix(),
+            document=document.number,
+            world=cluster or "",
+            cluster=cluster,
+            namespace=self.namespace,
+            template=document.template,
+            problems=self.unreadable,
+        )
+        if not isinstance(root, Mapping) or not _is_fixture(root):
+            self._object(root, source)
+        elif file.name.endswith(".out.yaml") or any(
+            get(root, key, fold=True) for key in _FIXTURE_OUTPUTS
+        ):
+            self.skipped.append(
+                _problem(file, "outputs of a translator test, which repeat its inputs")
+            )
+        else:
+            world = f"{cluster or ''}#{source.file}#{document.number}"
+            source = replace(source, world=world, namespace="", fold_keys=True)
+            for node in _listed(root):
+                self._object(node, source)
 
     def _object(
         self, node: Node | None, source: Source, of: tuple[str, str] = ("", ""), depth: int = 0
     ) -> None:
         """Read an object; `of` is the kind and apiVersion of one that stands in a typed list."""
+        if absent(node):
+            return  # kubectl passes over empty documents and `null` too
         kind, version = text(get(node, "kind"), of[0]), text(get(node, "apiVersion"), of[1])
         if not isinstance(node, Mapping) or not kind:
             self.unread[_NO_KIND] += 1
             return
         if kind.endswith("List") and isinstance(get(node, "items"), Sequence) and depth < _LISTS:
-            of = (kind.removesuffix("List"), version)
+            item_kind = kind.removesuffix("List")
+            of = (item_kind, version if item_kind else "")
             for item in items(get(node, "items")):
                 self._object(item, source, of, depth + 1)
             return
         group = version.rpartition("/")[0]
+        if not version and kind in _GROUP_OF:
+            group = _GROUP_OF[kind]
+            reason = f"no apiVersion, which kubectl refuses: read as {kind} of {group or 'v1'}"
+            self.warnings.append(Problem(position=source.position(node), reason=reason))
         row = KINDS.get((group, kind))
-        if row is None:
+        if "{{" in kind or "{{" in version:
+            source.refuse(node, _TEMPLATE)
+        elif row is None:
             self.unread[f"{group}/{kind}" if group else kind] += 1
+        elif found := _template_in(node) if source.template else None:
+            source.refuse(found, _TEMPLATE)
         else:
+            for name in ("metadata", "spec"):
+                part = get(node, name)
+                if part is not None and not absent(part) and not isinstance(part, Mapping):
+                    source.refuse(part, f"{name} is no mapping, Kubernetes wants one")
             self.objects[row.into].append(row.read(node, source, group, kind))
+
+
+def _listed(root: Mapping) -> Iterator[Node]:
+    for value in root.items.values():
+        yield from value.items if isinstance(value, Sequence) else [value]
 
 
 def _is_fixture(root: Mapping) -> bool:
     """A mapping of lists of objects, as Envoy Gateway's translator tests are written."""
     if "kind" in root.items or "apiVersion" in root.items:
         return False
-    values = [n for v in root.items.values() for n in (v.items if isinstance(v, Sequence) else [v])]
     return any(
-        isinstance(v, Mapping) and "kind" in v.items and "apiVersion" in v.items for v in values
+        isinstance(node, Mapping) and "kind" in node.items and "apiVersion" in node.items
+        for node in _listed(root)
     )
 
 
-def _text(file: Path) -> str:
-    """The file's text, by its byte-order mark, else UTF-8; line ends stay as they are."""
-    if str(file) == "-":
-        raw = sys.stdin.buffer.read(MAX_BYTES + 1)
-    else:
-        with file.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
-    if len(raw) > MAX_BYTES:
-        msg = f"larger than {MAX_BYTES // 2**20} MiB; split it"
-        raise ManifestError(msg)
-    encoding = next((name for mark, name in _BOMS if raw.startswith(mark)), None)
-    if encoding:
-        return raw.decode(encoding)
-    return raw.decode("utf-8", errors="surrogateescape")
+def _template_in(node: Mapping) -> Node | None:
+    """The first `{{` where no manifest has one: in an object's name, namespace and spec.
+
+    Annotations and ConfigMaps may hold templates that are other programs' business.
+    """
+    left = [
+        get(node, "spec"),
+        get(node, "metadata", "namespace"),
+        get(node, "metadata", "name"),
+    ]
+    while left:
+        found = left.pop()
+        if isinstance(found, Scalar):
+            if "{{" in found.text:
+                return found
+        elif isinstance(found, Mapping):
+            left += reversed(found.items.values())
+        elif found is not None:
+            left += reversed(found.items)
+    return None

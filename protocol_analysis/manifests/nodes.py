@@ -1,295 +1,264 @@
-"""Text → documents of nodes, each scalar with its position, safely.
+"""Text → documents: YAML and JSON streams, read so that a broken document hides no other.
 
-Facts that shape this module:
-
-* YAML's value of a scalar depends on who reads it. Kubernetes reads YAML 1.1 through its own
-  table (`on` and `y` are booleans), so scalars stay *text with a plain/quoted mark* here, and
-  `Scalar.value` applies Kubernetes' reading (sigs.k8s.io/yaml, goyaml.v2/resolve.go).
-* `---` followed by a blank or the end of the line, in column 1, always ends a document or is an
-  error. Splitting there lets the neighbours of a broken document survive it. Directives, `...`
-  and unusual line breaks need the stream read as a whole.
-* PyYAML's C composer recurses: 100 kB of `- - -` ends the process. Its event stream does not.
-  Nodes are therefore composed here, from events, with a limit on depth.
-* Aliases and merge keys cost nothing to write and everything to walk: what they stand for is
-  counted as it is composed, and limited.
+* `---` or `...` followed by a blank or the end of the line, in column 1, ends a document or is an
+  error, wherever it stands. Each document is therefore cut out and parsed by itself.
+* What starts with `{` is tried as JSON first, as kubectl does: JSON allows what YAML does not
+  (values one after the other, escaped surrogate pairs, tabs, control characters), and a line
+  separator in its strings is no line break.
+* Lines end with LF, CR LF or CR, as in editors. libyaml counts NEL, U+2028 and U+2029 too.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
-from protocol_analysis.model import ManifestError
+from protocol_analysis.manifests.composing import Budget, ComposeError, Composer
+from protocol_analysis.manifests.tree import Document, Mapping, Node, Scalar, Sequence
 
-MAX_DEPTH = 200
-MAX_ALIASED = 1_000_000
+__all__ = ["Document", "Mapping", "Node", "Scalar", "Sequence", "documents"]
 
-_SEPARATOR = re.compile(r"\n---(?=[ \t\r\n]|\Z)")
-_WHOLE_STREAM = re.compile("\\A%|\n%|\n\\.\\.\\.|\0|\r(?!\n)|[\x85\u2028\u2029]|(?<!\\A)\ufeff")
-_SURROGATE_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
-_UNDECODED = re.compile("[\udc80-\udcff]")
-_BOOLEANS = {
-    **dict.fromkeys(
-        ("y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE"), True
-    ),
-    **dict.fromkeys(
-        ("n", "N", "no", "No", "NO", "off", "Off", "OFF", "false", "False", "FALSE"), False
-    ),
-}
-_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
-_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*|0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+)\Z")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_ENDS = re.compile(
+    r"(?:\A|(?<=[\r\n]))(?:(---)(?=[ \t\r\n]|\Z)|\.\.\.(?:[ \t]+#[^\r\n]*|[ \t]*)(?=[\r\n]|\Z))"
+)
+# A byte-order mark stands where files were joined; it would shift the line that it starts.
+_MARKS = re.compile("(?:\\A|(?<=[\r\n]))\ufeff+")
+_BREAK = re.compile(r"\r\n?|\n")
+_ODD_BREAK = re.compile("[\x85\u2028\u2029]")
+_DIRECTIVE_OR_CONTENT = re.compile(r"(?:\A|(?<=[\r\n]))(?:(%)|[ \t]*[^ \t\r\n#])")
+_CONTENT = re.compile(r"(?:\A|(?<=[\r\n]))[ \t]*[^ \t\r\n#]")
+_CONTENT_AFTER_MARKER = re.compile(r"(?:\A---|(?<=[\r\n]))[ \t]*[^ \t\r\n#]")
+_NODES = (yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent)
+_PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*(?:\s+(?:#[^\r\n]*\s+)*)?)*")
+_UNDECODED = re.compile("[\ud800-\udfff]")
+_NO_YAML = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_TEXT = "not text in UTF-8, or in UTF-16 with a byte-order mark"
 
-
-@dataclass(slots=True)
-class Scalar:
-    """A scalar as written; `plain` where it is neither quoted nor tagged."""
-
-    text: str
-    plain: bool
-    line: int
-    column: int
-
-    def value(self) -> Any:
-        """The value as Kubernetes reads it: str, bool, int, float or None.
-
-        >>> Scalar("on", True, 1, 1).value(), Scalar("on", False, 1, 1).value()
-        (True, 'on')
-        >>> Scalar("0755", True, 1, 1).value(), Scalar("12:30", True, 1, 1).value()
-        (493, '12:30')
-        """
-        if not self.plain:
-            return self.text
-        if self.text in _NULLS:
-            return None
-        if self.text in _BOOLEANS:
-            return _BOOLEANS[self.text]
-        text = self.text.replace("_", "")
-        if _INTEGER.match(text):
-            return _integer(text)
-        return float(text) if _FLOAT.match(text) else self.text
+_START = re.compile(r"(?:---)?[ \t\r\n]*")
+_BLANK = re.compile(r"[ \t\r\n]*")
+_GAP = re.compile(r"[ \t\r\n,:]*")
+_WORD = re.compile(r"[^ \t\r\n,\]}]*")
+# `}` and then `{` is no JSON inside a value, so no attempt reads on beyond the next such place.
+_NEXT_VALUE = re.compile(r"\}[ \t\r\n]*\n(?=\{)")
 
 
-def _integer(text: str) -> int | str:
-    sign, digits = (-1, text[1:]) if text[0] == "-" else (1, text.lstrip("+"))
-    if len(digits) > 20:
-        return text
-    if digits.isdigit() and digits[0] == "0" and len(digits) > 1:
-        return sign * int(digits, 8)
-    return sign * int(digits, 0)
-
-
-@dataclass(slots=True)
-class Mapping:
-    """A mapping: nodes by key, and the keys themselves. `size` counts what is inside."""
-
-    line: int
-    column: int
-    size: int = 1
-    items: dict[str, Node] = field(default_factory=dict)
-    keys: dict[str, Scalar] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Sequence:
-    """A list of nodes. `size` counts what is inside."""
-
-    line: int
-    column: int
-    size: int = 1
-    items: list[Node] = field(default_factory=list)
-
-
-Node = Scalar | Mapping | Sequence
-
-
-@dataclass(slots=True)
-class Document:
-    """One document of a stream: its root, or why there is none."""
-
-    number: int
-    line: int
-    root: Node | None = None
-    error: str = ""
-    column: int = 1
-    duplicates: list[Scalar] = field(default_factory=list)
-
-
-def documents(text: str) -> Iterator[Document]:
+def documents(text: str, budget: Budget | None = None) -> Iterator[Document]:
     r"""Yield the documents of `text`, in order.
 
-    A broken one carries its `error`; its neighbours survive.
+    A broken one carries its `error`; its neighbours survive. `budget` is shared by texts that are
+    read together.
 
     >>> found = documents("kind: A\n---\n{\n---\nkind: B")
     >>> [document.root.items["kind"].text if document.root else document.line for document in found]
-    ['A', 4, 'B']
+    ['A', 3, 'B']
     """
-    text = _SURROGATE_PAIR.sub(_join_surrogates, text.removeprefix("\ufeff"))
-    if _WHOLE_STREAM.search(text):
-        yield from _compose_all(text, 1, 0)
-        return
-    number, line = 0, 1
-    for index, chunk in enumerate(_SEPARATOR.split(text)):
-        if index:
-            line += 1
-        has_content = any(part and part[0] != "#" for part in map(str.strip, chunk.splitlines()))
-        if has_content:
-            # What follows `---` on its own line belongs to the document; blanks keep its column.
-            for document in _compose_all("   " + chunk if index else chunk, line, number):
-                number = document.number
-                yield document
-        elif index:
+    if "\ufeff" in text:
+        text = _MARKS.sub("", text)
+    budget = budget or Budget()
+    number, line, counted = 0, 1, 0
+    for start, end, explicit in _pieces(text):
+        line += _breaks(text, counted, start)
+        counted = start
+        piece = text[start:end]
+        if not (_CONTENT_AFTER_MARKER if explicit else _CONTENT).search(piece):
+            number += explicit  # an empty document counts, what stands between two does not
+            continue
+        template = "{{" in piece
+        for document in _read(piece, line, budget):
             number += 1
-        line += chunk.count("\n")
+            yield replace(document, number=number, template=template)
 
 
-def _join_surrogates(match: re.Match[str]) -> str:
-    """JSON writes 😀 as two escapes, which libyaml refuses; it means one character."""
-    high, low = int(match[0][2:6], 16), int(match[0][8:12], 16)
-    return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
+def _pieces(text: str) -> Iterator[tuple[int, int, bool]]:
+    """Where each document starts and ends, and whether `---` starts it."""
+    start, explicit = 0, False
+    for found in _ENDS.finditer(text):
+        begins = found[1] is not None
+        # Directives stand before the `---` of the document that they are about.
+        cut = _directives(text, start, found.start()) if begins else found.start()
+        yield start, cut, explicit
+        start, explicit = (cut, cut == found.start()) if begins else (found.end(), False)
+    yield start, len(text), explicit
 
 
-def _compose_all(text: str, line: int, number: int) -> Iterator[Document]:
+def _directives(text: str, start: int, end: int) -> int:
+    """Where the directives at the end of a piece begin; its end where there are none."""
+    if text.find("%", start, end) < 0:
+        return end
+    cut = end
+    for found in _DIRECTIVE_OR_CONTENT.finditer(text, start, end):
+        if not found[1]:
+            cut = end
+        elif cut == end:
+            cut = found.start()
+    return cut
+
+
+def _breaks(text: str, start: int, end: int) -> int:
+    count = text.count("\n", start, end)
+    if text.find("\r", start, end) >= 0:
+        count += text.count("\r", start, end) - text.count("\r\n", start, end)
+    return count
+
+
+class _Lines:
+    """Where each index of a text that starts at `line` stands: its line and column."""
+
+    def __init__(self, text: str, line: int) -> None:
+        self.text, self.line = text, line
+        self.starts = array("q")
+
+    def at(self, index: int) -> tuple[int, int]:
+        if not self.starts:  # few texts are asked
+            self.starts.append(0)
+            self.starts.extend(found.end() for found in _BREAK.finditer(self.text))
+        row = bisect_right(self.starts, index) - 1
+        return self.line + row, index - self.starts[row] + 1
+
+
+def _broken(reason: str, line: int, column: int) -> Document:
+    return Document(0, line, error=reason, column=column)
+
+
+def _read(text: str, line: int, budget: Budget) -> Iterator[Document]:
+    """Yield the documents of a piece that starts at `line`: as a rule one."""
     if found := _UNDECODED.search(text):
-        broken = line + text.count("\n", 0, found.start())
-        yield Document(number + 1, broken, error="not UTF-8 text")
+        yield _broken(_NOT_TEXT, *_Lines(text, line).at(found.start()))
         return
-    composer = _Composer(line - 1)
-    events: Iterator[Any] = iter(())
-    current = Document(number + 1, line)
+    start = _skip(_START, text, 0)
+    if text.startswith("{", start):
+        yield from _read_json(text, start, line, budget)
+    else:
+        yield from _read_yaml(text, line, budget)
+
+
+def _read_yaml(text: str, line: int, budget: Budget) -> Iterator[Document]:
+    lines = _Lines(text, line)
+    odd = _ODD_BREAK.search(text) is not None
+    end = len(text.rstrip())
+
+    def at(mark: Any) -> tuple[int, int]:
+        # What is missing at the end is missing there, and not where the next document begins.
+        if odd or mark.index >= end:
+            return lines.at(min(mark.index, end))
+        return mark.line + line, mark.column + 1
+
+    def place(event: Any) -> tuple[int, int]:
+        """Where the value itself stands: after its anchor and its tag."""
+        mark: Any = event.start_mark
+        if (
+            isinstance(event, _NODES)
+            and (event.anchor or event.tag)
+            and getattr(event, "value", "-")
+        ):
+            return lines.at(_skip(_PROPERTIES, text, mark.index))
+        return at(mark)
+
+    composer, first = Composer(budget), line
     try:
-        events = yaml.parse(text, Loader=yaml.CLoader)
-        for event in events:
+        for event in yaml.parse(text, Loader=yaml.CLoader):
             if isinstance(event, yaml.DocumentStartEvent):
-                number += 1
-                current = Document(number, _line(event) + line)
-                composer.begin()
+                composer, first = Composer(budget), at(event.start_mark)[0]
             elif isinstance(event, yaml.DocumentEndEvent):
-                current.root, current.duplicates = composer.root, composer.duplicates
-                yield current
+                composer.finish()
+                yield Document(0, first, composer.root, duplicates=composer.duplicates)
             elif not isinstance(event, (yaml.StreamStartEvent, yaml.StreamEndEvent)):
-                composer.feed(event)
+                composer.feed(event, *place(event))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        at = (mark.line + line, mark.column + 1) if mark else (line, 1)
-        yield Document(
-            current.number, at[0], error=f"not YAML: {error.problem or error.context}", column=at[1]
-        )
+        where = at(mark) if mark else (line, 1)
+        yield _broken(f"not YAML: {error.problem or error.context}", *where)
     except yaml.YAMLError as error:
+        found = _NO_YAML.search(text)
+        where = lines.at(found.start()) if found else (line, 1)
         reason = getattr(error, "reason", None) or str(error).splitlines()[0]
-        yield Document(current.number, line, error=f"not YAML: {reason}")
-    except _ComposeError as error:
-        yield Document(current.number, error.line, error=error.reason, column=error.column)
+        yield _broken(f"not YAML: {reason}", *where)
+    except ComposeError as error:
+        yield _broken(error.reason, error.line, error.column)
 
 
-def _line(event: Any) -> int:
-    return int(event.start_mark.line)
+def _read_json(text: str, start: int, line: int, budget: Budget) -> Iterator[Document]:
+    """Yield JSON values that follow each other; what is no such stream is read as YAML.
 
-
-def _size(node: Node) -> int:
-    return 1 if isinstance(node, Scalar) else node.size
-
-
-class _ComposeError(ManifestError):
-    def __init__(self, reason: str, line: int, column: int) -> None:
-        super().__init__(reason)
-        self.reason, self.line, self.column = reason, line, column
-
-
-class _Composer:
-    """Builds the nodes of one document after the other from the parser's events."""
-
-    def __init__(self, offset: int) -> None:
-        self.offset = offset
-        self.begin()
-
-    def begin(self) -> None:
-        self.root: Node | None = None
-        self.anchors: dict[str, Node] = {}
-        self.duplicates: list[Scalar] = []
-        self.stack: list[Mapping | Sequence] = []
-        self.pending: list[Scalar | None] = []
-        self.merges: list[list[Node]] = []
-        self.aliased = 0
-
-    def feed(self, event: Any) -> None:
-        line, column = event.start_mark.line + 1 + self.offset, event.start_mark.column + 1
-        if isinstance(event, yaml.ScalarEvent):
-            # implicit[0]: plain and untagged. An explicit tag (`!!str on`) settles the type.
-            node: Node = Scalar(event.value, bool(event.implicit[0]), line, column)
-            self._add(event.anchor, node, line, column)
-        elif isinstance(event, yaml.AliasEvent):
-            target = self.anchors.get(anchor := event.anchor or "")
-            if target is None:
-                raise _ComposeError(f"unknown anchor *{anchor[:80]}", line, column)
-            if any(target is open_one for open_one in self.stack):
-                raise _ComposeError(f"*{anchor[:80]} stands inside itself", line, column)
-            self._count(target, line, column)
-            self._add(None, target, line, column)
-        elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-            if len(self.stack) >= MAX_DEPTH:
-                raise _ComposeError(f"nested deeper than {MAX_DEPTH} levels", line, column)
-            kind = Mapping if isinstance(event, yaml.MappingStartEvent) else Sequence
-            collection: Mapping | Sequence = kind(line, column)
-            self._add(event.anchor, collection, line, column)
-            self.stack.append(collection)
-            self.pending.append(None)
-            self.merges.append([])
-        else:
-            self._close(line, column)
-
-    def _add(self, anchor: str | None, node: Node, line: int, column: int) -> None:
-        if anchor is not None:
-            self.anchors[anchor] = node
-        if not self.stack:
-            self.root = node
+    After a broken value, reading goes on at the next `{` that starts a line after a `}`.
+    """
+    lines, at, broken = _Lines(text, line), start, False
+    while at < len(text):
+        try:
+            end = _json_end(text, at)
+        except (ValueError, RecursionError) as error:
+            if at == start:
+                found = list(_read_yaml(text, line, budget))
+                yield from found
+                if not any(document.error for document in found):
+                    return
+            elif not broken:
+                where = lines.at(getattr(error, "pos", at))
+                yield _broken(f"not JSON: {getattr(error, 'msg', error)}", *where)
+            broken = True
+            following = _NEXT_VALUE.search(text, at)
+            at = following.end() if following else len(text)
+            continue
+        after = _skip(_BLANK, text, end)
+        if at == start and after < len(text) and text[after] != "{":
+            yield from _read_yaml(text, line, budget)
             return
-        top = self.stack[-1]
-        if not isinstance(top, Mapping):
-            top.items.append(node)
-            return
-        key = self.pending[-1]
-        if key is None:
-            if not isinstance(node, Scalar):
-                raise _ComposeError("a mapping or list where a key is expected", line, column)
-            self.pending[-1] = node
-            return
-        self.pending[-1] = None
-        if key.text == "<<" and key.plain:
-            self.merges[-1].append(node)
-            return
-        if key.text in top.items:
-            self.duplicates.append(key)
-        top.items[key.text] = node
-        top.keys[key.text] = key
+        yield _compose_json(text, at, end, lines, budget)
+        at, broken = after, False
 
-    def _count(self, node: Node, line: int, column: int) -> None:
-        """Note what stands here without being written here."""
-        self.aliased += _size(node)
-        if self.aliased > MAX_ALIASED:
-            msg = f"aliases and merge keys stand for more than {MAX_ALIASED} nodes"
-            raise _ComposeError(msg, line, column)
 
-    def _close(self, line: int, column: int) -> None:
-        top = self.stack.pop()
-        self.pending.pop()
-        sources = self.merges.pop()
-        if isinstance(top, Mapping):
-            self._merge(top, sources, line, column)
-        inside = top.items.values() if isinstance(top, Mapping) else top.items
-        top.size += sum(map(_size, inside))
+def _no_constant(name: str) -> None:
+    msg = f"{name} is no JSON"
+    raise ValueError(msg)
 
-    def _merge(self, top: Mapping, sources: list[Node], line: int, column: int) -> None:
-        for source in sources:
-            for mapping in source.items if isinstance(source, Sequence) else [source]:
-                if not isinstance(mapping, Mapping):
-                    raise _ComposeError("`<<` merges mappings only", line, column)
-                self._count(mapping, line, column)
-                for key, node in mapping.items.items():
-                    if key not in top.items:
-                        top.items[key] = node
-                        top.keys[key] = mapping.keys[key]
+
+# It says where a value ends, keeps nothing of it, and reads its strings. Python would refuse to
+# make integers of more than 4,300 digits.
+_JSON = json.JSONDecoder(
+    object_pairs_hook=lambda _: None, parse_int=str, parse_float=str, parse_constant=_no_constant
+)
+
+
+def _json_end(text: str, at: int) -> int:
+    end: int = _JSON.raw_decode(text, at)[1]
+    return end
+
+
+def _compose_json(text: str, at: int, end: int, lines: _Lines, budget: Budget) -> Document:
+    """The document of a value which is known to be JSON."""
+    composer = Composer(budget)
+    first = lines.at(at)[0]
+    try:
+        while (at := _skip(_GAP, text, at)) < end:
+            line, column = lines.at(at)
+            char = text[at]
+            if char == '"':
+                value, at = _JSON.raw_decode(text, at)
+                # Half a surrogate pair is no character; Go, too, reads the replacement character.
+                value = _UNDECODED.sub("\ufffd", value)
+                composer.scalar(value, line, column, plain=False)
+            elif char in "{[":
+                composer.open(Mapping(line, column) if char == "{" else Sequence(line, column))
+                at += 1
+            elif char in "}]":
+                composer.close()
+                at += 1
+            else:
+                word, at = at, _skip(_WORD, text, at)
+                composer.scalar(text[word:at], line, column, plain=True)
+    except ComposeError as error:
+        return _broken(error.reason, error.line, error.column)
+    composer.finish()
+    return Document(0, first, composer.root, duplicates=composer.duplicates)
+
+
+def _skip(what: re.Pattern[str], text: str, at: int) -> int:
+    found = what.match(text, at)
+    return found.end() if found else at

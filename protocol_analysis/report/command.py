@@ -25,9 +25,9 @@ from tqdm import tqdm
 
 from protocol_analysis.formats import printable, render
 from protocol_analysis.model import ManifestError
+from protocol_analysis.reading import Read, read
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.report import pages, terminal
-from protocol_analysis.report.reading import Read, read_at
 from protocol_analysis.rules import ruleset
 from protocol_analysis.tables import problem_table
 
@@ -84,14 +84,14 @@ def _report(options: argparse.Namespace) -> int:
     _check_manifests(options.manifests)
     notebooks = _notebooks()
     _check_target(target, {"index.html", *pages.DATA, *(f"{path.stem}.html" for path in notebooks)})
-    release, warning = ruleset().pick(options.release)
-    if warning:
+    ruleset().pick(options.release)  # an unknown one is told before anything is read
+    found = read(options.manifests, options.release, namespace=options.namespace, progress=_bar)
+    for warning in filter(None, (cluster.warning for cluster in found.clusters)):
         _note(f"warning: {warning}")
-    found = read_at(release, options.manifests, options.namespace, _bar)
     print(terminal.ports_text(found, target), terminal.summary_text(found), sep="\n\n", end="\n\n")
     parameters = {
         "MANIFESTS": options.manifests[0] if len(options.manifests) == 1 else options.manifests,
-        "RELEASE": release,
+        "RELEASE": found.clusters[0].release,
         "NAMESPACE": options.namespace,
     }
     with tempfile.TemporaryDirectory() as scratch:

@@ -15,7 +15,7 @@ from typing import Any
 from protocol_analysis.drawing import Picture
 from protocol_analysis.formats import printable
 from protocol_analysis.plots import OUTCOMES, class_plot
-from protocol_analysis.report.reading import Read
+from protocol_analysis.reading import Read
 from protocol_analysis.tables import class_table, outcome_table
 
 MOST_PROBLEMS = 200
@@ -132,7 +132,7 @@ def index_page(
     books = "".join(_notebook(name, question, failures) for name, question in notebooks)
     data = "".join(f'<li><a href="{name}">{name}</a>: {text}</li>' for name, text in DATA.items())
     summary = (
-        f"<p>Envoy Gateway {said(found.release)}, and {inventory.files:,} files with "
+        f"<p>{said(found.readers)}, and {inventory.files:,} files with "
         f"{len(found.ports):,} backend ports and {len(found.references):,} backend references "
         f"of routes, of which {found.resolved:,} are resolved.</p>"
     )
@@ -144,7 +144,7 @@ def index_page(
         summary,
         f"<h2>Notebooks</h2><ul>{books}</ul>",
         "<h2>Ports by class and kind</h2>",
-        image(class_plot(classes, found.release)),
+        image(class_plot(classes, found.readers)),
         table(classes),
         "<h2>References not resolved, and why</h2>",
         table(outcomes) if len(outcomes) else "<p>None: every reference is resolved.</p>",

@@ -12,7 +12,7 @@ from typing import Any
 
 from protocol_analysis.formats import printable
 from protocol_analysis.model import Inventory
-from protocol_analysis.report.reading import Read
+from protocol_analysis.reading import Read
 from protocol_analysis.tables import attention_table, class_table, coverage_table, outcome_table
 
 MOST_PORTS, MOST_WORST, MOST_UNREADABLE = 150, 20, 20
@@ -115,7 +115,7 @@ def _fit(text: str, width: int, column: str) -> str:
 def summary_text(found: Read) -> str:
     """How many of each there are, and what became of them."""
     inventory = found.inventory
-    lines = [f"Envoy Gateway {found.release}"]
+    lines = [found.readers]
     for name, number, *parts in (
         ("files", f"{inventory.files:,}", f"{inventory.documents:,} documents"),
         ("ports", f"{len(found.ports):,}", _counts(class_table(found.ports)["total"])),

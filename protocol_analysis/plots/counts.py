@@ -1,20 +1,11 @@
-"""Tables → pictures that need no explanation, and that can be read back.
-
-Every function takes a DataFrame made by `tables` and returns a `Picture`: a matplotlib Figure, its
-alternative text, and the artists that carry the numbers. `Picture.data` reads the numbers back from
-those artists, and `Picture.shows` compares them with a table.
-"""
+"""Counts → bars: declared values, classes of ports, what stops a reference."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from protocol_analysis.drawing import (
     FAINT,
@@ -29,24 +20,11 @@ from protocol_analysis.drawing import (
     bar_panels,
     box,
     counted_bar,
-    name_lines,
     plain_style,
     sentence,
-    tag,
     titled_figure,
     write,
 )
-
-__all__ = [
-    "OUTCOMES",
-    "Picture",
-    "class_plot",
-    "declared_plot",
-    "outcome_plot",
-    "rulebook_cells",
-    "rulebook_plot",
-    "rulebook_steps",
-]
 
 CLASS_LOOKS = {
     "recognised": Look("#0072B2"),
@@ -60,15 +38,6 @@ KIND_LOOKS = {
     "ServiceImport": Look("#E69F00", "////"),
     "Backend": Look("#009E73", "...."),
 }
-# What a cell of the rule book says, how it looks, what it means; a word in brackets is not read.
-CELLS = {
-    "HTTP2": (Look("#0072B2", light=True), "read"),
-    "GRPC": (Look("#009E73"), "read; on the wire HTTP/2 too"),
-    "HTTP/1.1": (Look("#F0E442", "////"), "read; HTTP/1.1 is forced, as WebSocket needs"),
-    "(none)": (Look("#F7F7F7", "...."), "not read, and no protocol per backend"),
-    "-": (Look(PAPER), "the kind is not accepted as a backend"),
-}
-NOT_READ = Look("#E4E4E4")
 OUTCOMES = {
     "other-implementation": "another implementation's Gateway",
     "mesh": "its parent is a Service: read by a mesh",
@@ -83,7 +52,6 @@ OUTCOMES = {
     "refuses-unix-socket": "a Unix socket, refused here",
 }
 _BAR, _STEP = 0.36, 0.95  # inches: a bar of `class_plot`, and from one bar to the next
-_CELL, _GAP = 0.26, 0.62  # inches: a line of `rulebook_plot`, and what a panel needs beside lines
 
 
 def declared_plot(declared: pd.DataFrame, most: int = 15) -> Picture:
@@ -192,132 +160,6 @@ def outcome_plot(outcomes: pd.DataFrame, references: int | None = None) -> Pictu
             drawn = counted_bar(axis, line, count, PLAIN, f"   {parts[line]}")
             marks.append((str(reason), "total", drawn))
     return Picture(figure=figure, alt=sentence(". ".join([title, *said])), marks=tuple(marks))
-
-
-def rulebook_plot(rulebook: pd.DataFrame) -> Picture:
-    """What each release makes of each value, one panel per kind, from a `rulebook_table`.
-
-    Neighbouring cells that say the same are one field with one label. The lines of `data` are
-    `kind value`, its columns the release lines, its cells those of `rulebook_cells`.
-
-    >>> from protocol_analysis import ruleset
-    >>> from protocol_analysis.tables import rulebook_table
-    >>> picture = rulebook_plot(rulebook_table(ruleset(), ["v1.8.3", "v1.9.0"]))
-    >>> picture.data.loc["ServiceImport grpc"].to_dict()
-    {'v1.8': '(HTTP)', 'v1.9': 'GRPC'}
-    """
-    cells = rulebook_cells(rulebook)
-    kinds = list(dict.fromkeys(rulebook["kind"]))
-    routes = ", ".join(dict.fromkeys(rulebook["route_kind"]))
-    title = "What Envoy Gateway speaks to a backend port, release by release"
-    subtitle = f"by the appProtocol declared; {routes}; the newest patch of each release line"
-    steps = rulebook_steps(rulebook)["spoken"]
-    said = [f"{name}: {spoken}" for name, spoken in steps.items()]
-    marks: list[Mark] = []
-    with plain_style():
-        panel = _CELL * len(cells) / max(len(kinds), 1)
-        height = 1.75 + (panel + _GAP) * len(kinds)
-        figure = titled_figure(height, title, subtitle)
-        _cell_key(figure, cells)
-        for number, kind in enumerate(kinds):
-            of_kind = cells[[str(name).split(" ", 1)[0] == kind for name in cells.index]]
-            tall = _CELL * len(of_kind)
-            top = height - 1.9 - number * (panel + _GAP)
-            axis = figure.add_axes((0.225, (top - tall) / height, 0.765, tall / height))
-            marks += _panel(axis, kind, of_kind)
-    return Picture(figure=figure, alt=sentence(". ".join([title, *said])), marks=tuple(marks))
-
-
-def rulebook_cells(rulebook: pd.DataFrame) -> pd.DataFrame:
-    """A `rulebook_table` as the plot shows it: lines `kind value`, columns release lines.
-
-    A cell says what is spoken where the value is read: `HTTP2`, `GRPC`, or `HTTP/1.1` where that is
-    forced. `(HTTP)`: not read, the default of the route; `(none)`: not read, and there is no
-    protocol per backend; `-`: the kind is not accepted.
-    """
-    spoken = rulebook["protocol"].where(~rulebook["force_http1"], "HTTP/1.1").replace("", "none")
-    says = spoken.where(rulebook["row"] != "", "(" + spoken + ")").astype("object")
-    keys = zip(rulebook["kind"], rulebook["value"], rulebook["line"], strict=True)
-    said = dict(zip(keys, says, strict=True))
-    kinds = list(dict.fromkeys(rulebook["kind"]))
-    lines = list(dict.fromkeys(rulebook["line"]))
-    names = sorted(
-        {(kind, value) for kind, value, _ in said},
-        key=lambda name: (kinds.index(name[0]), name[1].rpartition("/")[2], name[1]),
-    )
-    rows = [[said.get((*name, line), "-") for line in lines] for name in names]
-    index = [f"{kind} {value}" for kind, value in names]
-    return pd.DataFrame(rows, index=index, columns=lines, dtype="object")
-
-
-def rulebook_steps(rulebook: pd.DataFrame) -> pd.DataFrame:
-    """`rulebook_cells` in words: from which release line on what is spoken; one column, `spoken`.
-
-    >>> from protocol_analysis import ruleset
-    >>> from protocol_analysis.tables import rulebook_table
-    >>> rulebook_steps(rulebook_table(ruleset())).loc["Service grpc", "spoken"]
-    'v0.1 (none), v0.6 (HTTP), v1.1 GRPC'
-    """
-    cells = rulebook_cells(rulebook)
-    steps = {
-        name: ", ".join(f"{run[0]} {says}" for says, run in _runs(cells.loc[name]))
-        for name in cells.index
-    }
-    return pd.DataFrame({"spoken": pd.Series(steps, dtype="object")})
-
-
-def _panel(axis: Axes, kind: str, cells: pd.DataFrame) -> list[Mark]:
-    axis.set_xlim(0, len(cells.columns))
-    axis.set_ylim(len(cells), 0)
-    axis.set_title(kind, fontsize=SIZE, loc="left", weight="bold", pad=4)
-    axis.set_xticks([i + 0.5 for i in range(len(cells.columns))], list(cells.columns))
-    name_lines(axis, [str(name).split(" ", 1)[1] for name in cells.index], offset=0.5)
-    axis.tick_params(length=0, labelsize=SMALL)
-    marks: list[Mark] = []
-    for y, name in enumerate(cells.index):
-        x = 0
-        for says, run in _runs(cells.loc[name]):
-            look = _cell_look(says)
-            field = box(axis, (x, y, len(run), 1), look)
-            field.set(edgecolor="#b9b9b9", linewidth=0)  # of the hatch
-            gap = Rectangle((x, y), len(run), 1, fill=False, edgecolor=PAPER, linewidth=1.5)
-            axis.add_patch(gap)
-            word = tag(axis, x + len(run) / 2, y + 0.52, says, look)
-            marks += [(str(name), line, word) for line in run]
-            x += len(run)
-    return marks
-
-
-def _cell_look(says: str) -> Look:
-    known = CELLS.get(says)
-    return known[0] if known else NOT_READ if says.startswith("(") else PLAIN
-
-
-def _cell_key(figure: Figure, cells: pd.DataFrame) -> None:
-    """What the cells' words mean, above the panels in two columns."""
-    there = set(cells.to_numpy().ravel())
-    plain = sorted(word for word in there if word not in CELLS)
-    meanings = {word: meaning for word, (_, meaning) in CELLS.items() if word in there}
-    meanings |= {word: "read" for word in plain if not word.startswith("(")}
-    meanings |= {word: "not read: the route's default" for word in plain if word.startswith("(")}
-    height = figure.get_figheight()
-    for number, (word, meaning) in enumerate(sorted(meanings.items(), key=_unread)):
-        column, line = divmod(number, (len(meanings) + 1) // 2)
-        x, y = 0.225 + 0.36 * column, 1 - (0.85 + 0.24 * line) / height
-        surface = box(figure, (x, y - 0.09 / height, 0.065, 0.19 / height), _cell_look(word))
-        surface.set(edgecolor="#b9b9b9")
-        tag(figure, x + 0.0325, y, word, _cell_look(word))
-        write(figure, x + 0.072, y, meaning, va="center", size=SMALL)
-
-
-def _unread(item: tuple[str, str]) -> int:
-    return 2 if item[0] == "-" else int(item[0].startswith("("))
-
-
-def _runs(cells: pd.Series[Any]) -> Iterator[tuple[str, list[str]]]:
-    """Neighbouring cells that say the same."""
-    for says, run in groupby(cells.items(), key=lambda cell: str(cell[1])):
-        yield says, [str(name) for name, _ in run]
 
 
 def _kinds(counts: pd.DataFrame) -> list[str]:

@@ -1,0 +1,158 @@
+"""What is read, and who reads it: clusters, each with its manifests and its gateway's release.
+
+A notebook's MANIFESTS and the command line's paths and `--cluster` both come here. Everything
+counts as one cluster without a name, unless clusters are named; then names never resolve from one
+to another.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from protocol_analysis.coverage import Coverage, coverage
+from protocol_analysis.manifests import Progress, load
+from protocol_analysis.model import Inventory, ManifestError
+from protocol_analysis.resolver import Resolution, resolve
+from protocol_analysis.rules import implementations, ruleset
+
+Manifests = str | Sequence[str] | Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """What was read of one Kubernetes cluster, and the implementation and release that reads it.
+
+    `warning` says what was assumed where the release asked for is not known exactly.
+    """
+
+    name: str | None
+    inventory: Inventory
+    implementation: str
+    release: str
+    warning: str = ""
+
+    @property
+    def reader(self) -> str:
+        """`envoy-gateway@v1.8.3`."""
+        return f"{self.implementation}@{self.release}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """All clusters, and what becomes of every port and of every backend reference in them."""
+
+    clusters: tuple[Cluster, ...]
+
+    @cached_property
+    def ports(self) -> list[Coverage]:
+        """Every backend port, resolved as its cluster's release does."""
+        return [
+            row for c in self.clusters for row in coverage(c.inventory, c.implementation, c.release)
+        ]
+
+    @cached_property
+    def references(self) -> list[Resolution]:
+        """Every backend reference, resolved as its cluster's release does."""
+        return [
+            row for c in self.clusters for row in resolve(c.inventory, c.implementation, c.release)
+        ]
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """What was read of all clusters together."""
+        return merged([cluster.inventory for cluster in self.clusters])
+
+    @property
+    def readers(self) -> str:
+        """Who reads: `envoy-gateway@v1.8.3`, or several."""
+        return ", ".join(dict.fromkeys(cluster.reader for cluster in self.clusters))
+
+    @property
+    def resolved(self) -> int:
+        """How many references have a protocol."""
+        return sum(reference.protocol is not None for reference in self.references)
+
+
+def read(
+    manifests: Manifests,
+    release: str | None = None,
+    implementation: str = "envoy-gateway",
+    namespace: str = "default",
+    progress: Progress | None = None,
+) -> Read:
+    """Manifests as a notebook's parameter names them.
+
+    A path, a list of paths, or a mapping from a cluster's name to its path, which may end in
+    `@IMPLEMENTATION:RELEASE`; `release` and `implementation` are those of the others. What cannot
+    be read is on `Read.inventory.unreadable`. Raises ManifestError where nothing is named, and
+    RulesetError for an implementation or a release that is not known.
+
+    >>> read(["no/such/folder"]).inventory.unreadable[0].reason
+    'no such file or folder'
+    >>> read({"east": "data/sample/east@envoy-gateway:1.8"}).readers
+    'envoy-gateway@v1.8.3'
+    """
+    if isinstance(manifests, Mapping):
+        parts: list[tuple[str | None, list[str], str]] = [
+            (name, [path], reader)
+            for name, (path, reader) in (
+                (name, split_reader(value)) for name, value in manifests.items()
+            )
+        ]
+    else:
+        parts = [(None, [manifests] if isinstance(manifests, str) else list(manifests), "")]
+    if not parts or not parts[0][1]:
+        raise ManifestError("no path given; name a file, a folder, or - for standard input")
+    known = [_reader(reader, implementation, release) for _, _, reader in parts]
+    found = []
+    for (name, paths, _), (reads, at, warning) in zip(parts, known, strict=True):
+        places = {"clusters": {name: paths[0]}} if name else {}
+        inventory = load(*([] if name else paths), **places, namespace=namespace, progress=progress)
+        found.append(
+            Cluster(
+                name=name, inventory=inventory, implementation=reads, release=at, warning=warning
+            )
+        )
+    return Read(clusters=tuple(found))
+
+
+def split_reader(text: str) -> tuple[str, str]:
+    """PATH@IMPLEMENTATION:RELEASE → (path, reader); a path may hold an @ of its own.
+
+    >>> split_reader("dumps/east@envoy-gateway:v1.3.3"), split_reader("me@home/east")
+    (('dumps/east', 'envoy-gateway:v1.3.3'), ('me@home/east', ''))
+    """
+    path, at, reader = text.rpartition("@")
+    implementation, colon, _ = reader.partition(":")
+    known = at and colon and implementation in implementations()
+    return (path, reader) if known else (text, "")
+
+
+def _reader(reader: str, implementation: str, release: str | None) -> tuple[str, str, str]:
+    """Implementation, known release, and what was assumed."""
+    if reader:
+        implementation, _, release = reader.partition(":")
+    return (implementation, *ruleset(implementation).pick(release))
+
+
+def merged(inventories: Sequence[Inventory]) -> Inventory:
+    """Several inventories as one; each object keeps the world that it lives in.
+
+    >>> merged([Inventory(files=1), Inventory(files=2)]).files
+    3
+    """
+    whole: dict[str, Any] = {}
+    for field in fields(Inventory):
+        parts = [getattr(inventory, field.name) for inventory in inventories]
+        if isinstance(field.default, int):
+            whole[field.name] = sum(parts)
+        else:
+            whole[field.name] = tuple(item for part in parts for item in part)
+    counts: Counter[str] = Counter()
+    for kind, count in whole["unread"]:
+        counts[kind] += count
+    return Inventory(**{**whole, "unread": tuple(sorted(counts.items()))})

@@ -1,0 +1,79 @@
+"""Rows → pandas. Flat columns with documented names and dtypes, in a stable order.
+
+The tables are an interface: notebooks and users' own code build on the column names, which the
+`…_COLUMNS` of each module document. Text columns hold text, `""` where there is nothing; numbers
+that may be missing are `Int64`.
+"""
+
+from protocol_analysis.tables.frames import check, use_notebook_display
+from protocol_analysis.tables.ports import (
+    CLUSTER_COLUMNS,
+    COVERAGE_COLUMNS,
+    PROBLEM_COLUMNS,
+    WORST_COLUMNS,
+    attention_table,
+    class_table,
+    clusters_table,
+    coverage_table,
+    declared_table,
+    numbers_table,
+    problem_table,
+    reading_table,
+    worst_table,
+)
+from protocol_analysis.tables.references import (
+    OUTPUT_COLUMNS,
+    RESOLUTION_COLUMNS,
+    outcome_table,
+    outputs_table,
+    resolution_table,
+)
+from protocol_analysis.tables.rulebook import (
+    CLAIM_COLUMNS,
+    RELEASE_COLUMNS,
+    RULEBOOK_COLUMNS,
+    STEP_COLUMNS,
+    SUPPORT_COLUMNS,
+    claims_table,
+    knowledge_table,
+    release_table,
+    resolved_rulebook_table,
+    rulebook_table,
+    steps_table,
+    support_table,
+)
+
+__all__ = [
+    "CLAIM_COLUMNS",
+    "CLUSTER_COLUMNS",
+    "COVERAGE_COLUMNS",
+    "OUTPUT_COLUMNS",
+    "PROBLEM_COLUMNS",
+    "RELEASE_COLUMNS",
+    "RESOLUTION_COLUMNS",
+    "RULEBOOK_COLUMNS",
+    "STEP_COLUMNS",
+    "SUPPORT_COLUMNS",
+    "WORST_COLUMNS",
+    "attention_table",
+    "check",
+    "claims_table",
+    "class_table",
+    "clusters_table",
+    "coverage_table",
+    "declared_table",
+    "knowledge_table",
+    "numbers_table",
+    "outcome_table",
+    "outputs_table",
+    "problem_table",
+    "reading_table",
+    "release_table",
+    "resolution_table",
+    "resolved_rulebook_table",
+    "rulebook_table",
+    "steps_table",
+    "support_table",
+    "use_notebook_display",
+    "worst_table",
+]

@@ -1,0 +1,61 @@
+"""What every table is made with, and how notebooks show and check them.
+
+The `…_COLUMNS` beside each table are its interface, name by dtype:
+
+string   text; "" where there is nothing, so that no cell is missing
+int64    a count, or an index that is always there
+Int64    a number that may be missing: a Backend has no port
+Float64  a share, from 0 to 1; missing where there is nothing to share
+bool     yes or no
+
+An empty table has the same columns and dtypes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+
+def frame(rows: Iterable[Sequence[Any]], columns: dict[str, str]) -> pd.DataFrame:
+    """Rows as a DataFrame of these columns and dtypes, which an empty one has too.
+
+    >>> frame([], {"port": "Int64"}).dtypes["port"]
+    Int64Dtype()
+    """
+    return pd.DataFrame(list(rows), columns=list(columns)).astype(columns)
+
+
+def text(value: Any) -> str:
+    """A cell's text: lists in brackets, nothing as "".
+
+    >>> text(("a", "b")), text(None)
+    ('[a, b]', '')
+    """
+    if isinstance(value, tuple):
+        return "[" + ", ".join(value) + "]"
+    return "" if value is None else str(value)
+
+
+def use_notebook_display(rows: int = 24) -> None:
+    """Show tables alike everywhere: plain text in their cells, at most `rows` rows of them."""
+    pd.set_option("display.html.use_mathjax", False)  # noqa: FBT003 - a manifest may hold $
+    pd.set_option("display.max_rows", rows)
+    pd.set_option("display.min_rows", rows)
+    pd.set_option("display.max_columns", 20)
+    pd.set_option("display.max_colwidth", 160)
+    pd.set_option("display.width", 200)
+
+
+def check(claim: str, holds: object) -> None:
+    """Say that a claim holds; raise AssertionError where it does not.
+
+    >>> check("1 + 1 is 2", 1 + 1 == 2)
+    holds: 1 + 1 is 2
+    """
+    if not holds:
+        raise AssertionError(f"does not hold: {claim}")
+    sys.stdout.write(f"holds: {claim}\n")
