@@ -30,16 +30,18 @@ quick = settings(
 )
 
 FILES = ("a.yaml", "b.yaml", "app/a.yaml", "app/b.yaml")
-RELEASES = ("v0.2.0", "v0.6.0", "v1.0.2", "v1.1.4", "v1.2.8", "v1.4.6", "v1.8.3", "v1.9.0", "main")
+RELEASES = ("v1.8.3", "v1.9.0", "main", "v1.4.6", "v1.2.8", "v1.1.4", "v1.0.2", "v0.6.0", "v0.2.0")
 VALUES = (
     "grpc", "GRPC", "h2c", "http", "", " grpc", "kubernetes.io/h2c", "kubernetes.io/ws",
     "gateway.envoyproxy.io/h2c", "gateway.envoyproxy.io/wss", "example.net/x",
 )  # fmt: skip
 OURS = "gateway.envoyproxy.io/gatewayclass-controller"
 
-namespaces = st.sampled_from(("shop", "bank"))
-names = st.sampled_from(("cart", "till"))
-numbers = st.sampled_from((53, 80))
+# Few names, and some oftener: what refers and what is referred to should meet, and so should
+# namesakes.
+namespaces = st.sampled_from(("shop", "shop", "shop", "shop", "shop", "bank"))
+names = st.sampled_from(("cart", "cart", "cart", "cart", "till"))
+numbers = st.sampled_from((80, 80, 80, 53))
 releases = st.sampled_from(RELEASES)
 
 
@@ -56,13 +58,13 @@ def an_object(kind: str, group: str, spec: st.SearchStrategy[Object]) -> st.Sear
 port = st.fixed_dictionaries(
     {"port": numbers, "name": st.sampled_from(("web", "dns"))},
     optional={
-        "protocol": st.sampled_from(("TCP", "UDP")),
+        "protocol": st.sampled_from(("TCP", "TCP", "TCP", "UDP")),
         "appProtocol": st.sampled_from((*VALUES, True, 80, None)),  # some are no strings
     },
 )
 ports = st.fixed_dictionaries(
-    {"ports": st.lists(port, max_size=3)},
-    optional={"type": st.sampled_from(("ClusterIP", "ExternalName"))},
+    {"ports": st.lists(port, max_size=3) | st.lists(port, min_size=2, max_size=3)},
+    optional={"type": st.sampled_from(("ClusterIP", "ClusterIP", "ExternalName"))},
 )
 backend = st.fixed_dictionaries(
     {},
@@ -73,15 +75,17 @@ backend = st.fixed_dictionaries(
         "endpoints": st.sampled_from(([{"unix": {"path": "/x"}}], [{"ip": {"port": 80}}])),
     },
 )
-backend_ref = st.fixed_dictionaries(
-    {"name": names, "port": numbers},
-    optional={
-        "namespace": namespaces,
-        "weight": st.integers(0, 1),
-        "kind": st.sampled_from((*BACKEND_GROUPS, "Secret")),
-        "group": st.sampled_from((*BACKEND_GROUPS.values(), "example.net")),
-    },
+kinds = st.sampled_from(
+    [*({"kind": kind, "group": group} for kind, group in BACKEND_GROUPS.items()), {}, {}] * 2
+    + [{"kind": "Secret"}, {"kind": "Backend"}, {"group": "example.net"}]
 )
+backend_ref = st.tuples(
+    kinds,
+    st.fixed_dictionaries(
+        {"name": names, "port": numbers},
+        optional={"namespace": namespaces, "weight": st.sampled_from((0, 1, 5))},
+    ),
+).map(lambda parts: {**parts[0], **parts[1]})
 parent = st.fixed_dictionaries(
     {"name": names},
     optional={
@@ -90,19 +94,18 @@ parent = st.fixed_dictionaries(
         "group": st.sampled_from((GATEWAY_API, "")),
     },
 )
-rule = st.fixed_dictionaries({"backendRefs": st.lists(backend_ref, max_size=2)})
+rule = st.fixed_dictionaries({"backendRefs": st.lists(backend_ref, min_size=1, max_size=2)})
 route = st.fixed_dictionaries(
-    {"rules": st.lists(rule, min_size=1, max_size=2)},
+    {"rules": st.lists(rule, min_size=1, max_size=3)},
     optional={"parentRefs": st.lists(parent, max_size=2)},
 )
-target = st.fixed_dictionaries(
-    {"kind": st.sampled_from(tuple(BACKEND_GROUPS)), "name": names},
-    optional={
-        "group": st.sampled_from(tuple(BACKEND_GROUPS.values())),
-        "sectionName": st.sampled_from(("web", "80")),
-        "namespace": namespaces,
-    },
-)
+target = st.tuples(
+    kinds,
+    st.fixed_dictionaries(
+        {"name": names},
+        optional={"sectionName": st.sampled_from(("web", "80")), "namespace": namespaces},
+    ),
+).map(lambda parts: {**parts[0], **parts[1]})
 grant = st.fixed_dictionaries(
     {
         "from": st.lists(
@@ -122,26 +125,38 @@ grant = st.fixed_dictionaries(
 )
 gateway = st.fixed_dictionaries({"gatewayClassName": names})
 gateway_class = st.fixed_dictionaries({"controllerName": st.sampled_from((OURS, "example.net/x"))})
-policy = st.fixed_dictionaries({"targetRefs": st.lists(target, max_size=2)})
+policy = st.fixed_dictionaries({"targetRefs": st.lists(target, min_size=1, max_size=2)})
 
 backends = st.one_of(
-    an_object("Service", "", ports),
+    *[an_object("Service", "", ports)] * 3,
     an_object("ServiceImport", MCS, ports),
     an_object("Backend", ENVOY_GATEWAY, backend),
 )
 routes = st.sampled_from(ROUTE_KINDS).flatmap(lambda kind: an_object(kind, GATEWAY_API, route))
-objects = st.one_of(
-    backends,
-    backends,  # twice as often: what refers and what is referred to should meet
-    routes,
-    routes,
+about = st.one_of(
     an_object("Gateway", GATEWAY_API, gateway),
     an_object("GatewayClass", GATEWAY_API, gateway_class),
     an_object("ReferenceGrant", GATEWAY_API, grant),
-    an_object("BackendTLSPolicy", GATEWAY_API, policy),
+    *[an_object("BackendTLSPolicy", GATEWAY_API, policy)] * 3,
 )
-worlds = st.dictionaries(
-    st.sampled_from(FILES), st.lists(objects, min_size=1, max_size=6), min_size=1
+
+
+def in_files(objects: Sequence[tuple[str, Object]]) -> Files:
+    """Objects by the file that each stands in."""
+    found: dict[str, list[Object]] = {}
+    for name, one in objects:
+        found.setdefault(name, []).append(one)
+    return found
+
+
+def placed(
+    objects: st.SearchStrategy[Object], least: int, most: int
+) -> st.SearchStrategy[list[tuple[str, Object]]]:
+    return st.lists(st.tuples(st.sampled_from(FILES), objects), min_size=least, max_size=most)
+
+
+worlds = st.tuples(placed(backends, 4, 8), placed(routes, 1, 3), placed(about, 0, 6)).map(
+    lambda parts: in_files([one for part in parts for one in part])
 )
 
 

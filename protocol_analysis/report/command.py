@@ -18,6 +18,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ def _report(options: argparse.Namespace) -> int:
         "MANIFESTS": options.manifests[0] if len(options.manifests) == 1 else options.manifests,
         "RELEASE": found.clusters[0].release,
         "NAMESPACE": options.namespace,
+        "TODAY": datetime.now(UTC).date().isoformat(),
     }
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

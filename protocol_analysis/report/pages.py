@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -52,7 +53,7 @@ pre code { padding: 0; } .output_stdout pre { background: none; border-left: 3px
   padding-left: .8rem; }
 .dataframe { border: 0; } .dataframe thead th { text-align: left !important; }
 .dataframe thead tr { text-align: left !important; }
-.dataframe td:last-child { overflow-wrap: anywhere; min-width: 6rem; }
+.dataframe td:last-child { overflow-wrap: anywhere; min-width: 11rem; }
 li { margin: .2rem 0; overflow-wrap: anywhere; }
 """
 
@@ -116,8 +117,19 @@ def notebook_page(book: Any) -> str:
         f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
         ".highlight, .highlight pre { background: var(--soft) !important; }"
     )
+    body = _linked(body)
     home = '<nav><a href="index.html">← the report</a></nav>'
     return page(heading(book.cells) or "notebook", f"{home}\n{body}", style)
+
+
+def _linked(body: str) -> str:
+    """Links as a report has them: other notebooks are pages, and other files are not there.
+
+    >>> _linked('<a href="01_coverage.ipynb">one</a>, <a href="../data/README.md">two</a>')
+    '<a href="01_coverage.html">one</a>, two'
+    """
+    body = re.sub(r'(<a href="[\w-]+)\.ipynb"', r'\1.html"', body)
+    return re.sub(r'<a href="\.\./[^"]*">(.*?)</a>', r"\1", body, flags=re.DOTALL)
 
 
 def index_page(

@@ -46,7 +46,7 @@ def use_notebook_display(rows: int = 24) -> None:
     pd.set_option("display.max_rows", rows)
     pd.set_option("display.min_rows", rows)
     pd.set_option("display.max_columns", 20)
-    pd.set_option("display.max_colwidth", 160)
+    pd.set_option("display.max_colwidth", 220)
     pd.set_option("display.width", 200)
 
 
