@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import papermill
+import papermill  # type: ignore[import-untyped]
 import pytest
 
 from tests.support import ROOT, SHARED, needs_shared
