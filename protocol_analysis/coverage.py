@@ -92,8 +92,8 @@ def coverage(
     Raises RulesetError for an implementation or a release that is not known.
     """
     rules = ruleset(implementation).at(release)
-    routed = _routed(inventory, rules)
     scope = Scope(inventory)
+    routed = _routed(inventory, rules, scope)
     rows: list[Coverage] = []
     for service in (*inventory.services, *inventory.service_imports):
         rows += [_row(scope, rules, service, port, routed) for port in service.ports]
@@ -101,16 +101,16 @@ def coverage(
     return rows
 
 
-def _routed(inventory: Inventory, rules: Rules) -> Counter[Port]:
-    """How many backend references mean each port."""
+def _routed(inventory: Inventory, rules: Rules, scope: Scope) -> Counter[Port]:
+    """How many backend references mean each port; namesakes that agree are all meant."""
     found: Counter[Port] = Counter()
     for resolution in resolve_with(inventory, rules):
-        target = resolution.target
-        if target is not None and target.kind == "Backend":
-            found[target, None, None] += 1
-        elif target is not None:
+        if target := resolution.target:
             transport = TRANSPORTS.get(resolution.route.kind, "TCP")
-            found[target, resolution.ref.port, transport] += 1
+            port = (resolution.ref.port, transport) if target.kind != "Backend" else (None, None)
+            name = (target.group, target.kind, target.namespace, target.name)
+            for meant in scope.nearest(resolution.route, *name):
+                found[meant.meta, *port] += 1
     return found
 
 

@@ -7,6 +7,8 @@ import io
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -245,19 +247,28 @@ def test_a_forgotten_pipe_does_not_hold_reading_up() -> None:
 
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="this system has no /dev/fd")
 def test_a_pipe_with_a_writer_is_read() -> None:
-    """As the shell's `<(helm template …)` is."""
+    """As the shell's `<(helm template …)` is, which takes its time."""
     reader, writer = os.pipe()
-    try:
-        os.write(writer, (SERVICE % "piped").encode())
+    text = (SERVICE % "piped").encode()
+
+    def write_slowly() -> None:
+        for part in (text[:10], text[10:]):
+            time.sleep(0.05)
+            os.write(writer, part)
         os.close(writer)
+
+    slow = threading.Thread(target=write_slowly)
+    slow.start()
+    try:
         with within(10):
             inventory = load(f"/dev/fd/{reader}")
     finally:
+        slow.join()
         os.close(reader)
     assert (names(inventory), said(inventory)) == (["piped"], [])
 
 
-def test_a_file_that_is_too_large_is_not_begun() -> None:
+def test_a_file_that_is_too_large_is_left() -> None:
     with Path("in/large.yaml").open("wb") as stream:
         stream.truncate(files.MAX_BYTES + 1)  # sparse, so it takes no room
     write("in/z.yaml")

@@ -154,6 +154,8 @@ def test_every_fixture_is_a_world_of_its_own() -> None:
     worlds = [found.meta.world for found in load(".").services]
     assert len(worlds) == len(set(worlds)) == 4
     assert worlds[-1] == ""
+    clusters = load(clusters={"east": "a.in.yaml", "west": "a.in.yaml"})
+    assert len({found.meta.world for found in clusters.services}) == 4
 
 
 # A fixture's outputs repeat its inputs: by the name of the file, or by what only they hold.

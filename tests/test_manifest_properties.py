@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from protocol_analysis import Inventory, load
 from protocol_analysis.manifests.nodes import Mapping, Node, Scalar, documents
 from protocol_analysis.model import Position
 
 # The same examples in every run; `make test-slow` looks further.
-QUICK = settings(max_examples=150, deadline=None, derandomize=True, database=None)
-FAR = settings(max_examples=10_000, deadline=None, database=None)
+ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+QUICK = settings(ANY_SPEED, max_examples=150, derandomize=True)
+FAR = settings(ANY_SPEED, max_examples=10_000)
 
 # Pieces that mean something to YAML, to JSON, to Helm or to whoever counts lines.
 PIECES = (

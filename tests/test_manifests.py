@@ -266,6 +266,15 @@ def test_app_protocols(written: str, expected: str | tuple[str, ...]) -> None:
         assert (backend.rejected, backend.app_protocols) == ("", expected)
 
 
+@pytest.mark.parametrize(
+    ("endpoints", "unix"),
+    [("[{unix: {path: /a}}]", True), ("[{unix: ~}]", False), ("[{ip: {}}]", False), ("~", False)],
+)
+def test_a_unix_socket(endpoints: str, *, unix: bool) -> None:
+    (backend,) = read(f"{BACKEND}spec: {{endpoints: {endpoints}}}").backends
+    assert backend.unix_socket is unix
+
+
 # A port as written → its number.
 PORTS = [
     ("80", 80),
@@ -275,10 +284,12 @@ PORTS = [
     ("0x50", 80),
     ("8e1", 80),
     ("80.0", 80),
-    ("99999999999999999999999", 99999999999999999999999),
+    ("2147483647", 2**31 - 1),
+    ("-1", -1),  # no port either, but a number that a row can hold
     ("~", None),
 ]
 NO_PORTS = ["http", "80.5", "on", "1:20", ".inf", ".nan", "1e400", "''", "[80]", "${PORT}"]
+LONG_PORTS = ["2147483648", "-2147483648", "0x80000000", "1e30", "99999999999999999999999"]
 
 
 @pytest.mark.parametrize(("written", "number"), PORTS, ids=[row[0] for row in PORTS])
@@ -288,11 +299,12 @@ def test_port(written: str, number: int | None) -> None:
     assert inventory.unreadable == ()
 
 
-@pytest.mark.parametrize("written", NO_PORTS)
+@pytest.mark.parametrize("written", NO_PORTS + LONG_PORTS)
 def test_what_is_no_port_is_said(written: str) -> None:
     inventory = read(f"{SERVICE}spec:\n  ports:\n  - port: {written}")
     assert [port.number for port in inventory.services[0].ports] == [None]
-    assert said(inventory.unreadable) == ["5:11: port is no integer, Kubernetes wants one"]
+    what = "no integer of 32 bits" if written in LONG_PORTS else "no integer"
+    assert said(inventory.unreadable) == [f"5:11: port is {what}, Kubernetes wants one"]
 
 
 # What has the wrong shape, and what is said of it; the object is read all the same.
@@ -335,12 +347,16 @@ def test_an_empty_namespace_or_transport_is_none() -> None:
 
 
 def test_an_object_without_api_version_is_read_with_a_warning() -> None:
-    inventory = read("kind: HTTPRoute\n---\nkind: ConfigMap\n---\nkind: Service")
-    assert (len(inventory.routes), len(inventory.services)) == (1, 1)
+    text = "kind: HTTPRoute\n---\nkind: ConfigMap\n---\nkind: Service\n---\n"
+    # A list's own apiVersion is not that of its items, but for a typed one.
+    text += "kind: List\napiVersion: v1\nitems: [{kind: GRPCRoute}]"
+    inventory = read(text)
+    assert (len(inventory.routes), len(inventory.services)) == (2, 1)
     assert inventory.unread == (("ConfigMap", 1),)
     assert said(inventory.warnings) == [
         "1:1: no apiVersion, which kubectl refuses: read as HTTPRoute of gateway.networking.k8s.io",
         "5:1: no apiVersion, which kubectl refuses: read as Service of v1",
+        "9:9: no apiVersion, which kubectl refuses: read as GRPCRoute of gateway.networking.k8s.io",
     ]
 
 

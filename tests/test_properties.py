@@ -141,21 +141,23 @@ about = st.one_of(
 )
 
 
-def in_files(objects: Sequence[tuple[str, Object]]) -> Files:
-    """Objects by the file that each stands in."""
+def in_files(objects: Sequence[tuple[set[str], Object]]) -> Files:
+    """Objects by the files that each stands in."""
     found: dict[str, list[Object]] = {}
-    for name, one in objects:
-        found.setdefault(name, []).append(one)
+    for places_of, one in objects:
+        for name in sorted(places_of):
+            found.setdefault(name, []).append(one)
     return found
 
 
 def placed(
-    objects: st.SearchStrategy[Object], least: int, most: int
-) -> st.SearchStrategy[list[tuple[str, Object]]]:
-    return st.lists(st.tuples(st.sampled_from(FILES), objects), min_size=least, max_size=most)
+    objects: st.SearchStrategy[Object], least: int, most: int, copies: int = 1
+) -> st.SearchStrategy[list[tuple[set[str], Object]]]:
+    some = st.sets(st.sampled_from(FILES), min_size=1, max_size=copies)
+    return st.lists(st.tuples(some, objects), min_size=least, max_size=most)
 
 
-worlds = st.tuples(placed(backends, 4, 8), placed(routes, 1, 3), placed(about, 0, 6)).map(
+worlds = st.tuples(placed(backends, 4, 8, 2), placed(routes, 1, 3), placed(about, 0, 6)).map(
     lambda parts: in_files([one for part in parts for one in part])
 )
 

@@ -106,7 +106,7 @@ def read_text(file: Path) -> str:
             whole = len(raw) - len(raw) % 2
             text = raw[len(mark) : whole].decode(encoding, errors="surrogatepass")
             return text + "\udc80" * (len(raw) - whole)
-    return raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="surrogateescape")
+    return raw.decode("utf-8", errors="surrogateescape")
 
 
 def _bytes(file: Path) -> bytes:
@@ -118,19 +118,18 @@ def _bytes(file: Path) -> bytes:
     # `<(helm template …)` is a pipe too, but has its writer.
     handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(handle, "rb") as stream:
-        found = os.fstat(handle)
-        if not stat.S_ISFIFO(found.st_mode):
-            return _limited(stream, found.st_size)
+        if not stat.S_ISFIFO(os.fstat(handle).st_mode):
+            return _limited(stream)
         os.set_blocking(handle, True)
         if raw := _limited(stream):
             return raw
         raise ManifestError("cannot be read: a pipe that nobody writes to")
 
 
-def _limited(stream: IO[bytes], size: int = 0) -> bytes:
-    """All of a stream that says it has `size` bytes; ManifestError where that is too much."""
+def _limited(stream: IO[bytes]) -> bytes:
+    """All of a stream; ManifestError where that is too much."""
     raw = bytearray()
-    while size <= MAX_BYTES and len(raw) <= MAX_BYTES:
+    while len(raw) <= MAX_BYTES:
         part = stream.read(_AT_ONCE)
         if not part:
             return bytes(raw)

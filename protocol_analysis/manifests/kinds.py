@@ -32,6 +32,8 @@ from protocol_analysis.model import (
     ServicePort,
 )
 
+_TOO_LARGE = 2**31
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -96,11 +98,17 @@ def _mappings(node: Node | None, source: Source, *path: str) -> list[Node]:
 
 
 def _integer(node: Node | None, source: Source, name: str) -> int | None:
-    """The integer, quoted or not; None where it is none, and refused where it should be one."""
+    """The integer, quoted or not; None where it is none, and refused where it should be one.
+
+    What is longer than Kubernetes' 32 bits is refused too: no table would hold it.
+    """
     number = node.integer() if isinstance(node, Scalar) else None
-    if node is not None and number is None and not absent(node):
-        source.refuse(node, f"{name} is no integer, Kubernetes wants one")
-    return number
+    if number is not None and abs(number) < _TOO_LARGE:
+        return number
+    if node is not None and not absent(node):
+        what = "no integer" if number is None else "no integer of 32 bits"
+        source.refuse(node, f"{name} is {what}, Kubernetes wants one")
+    return None
 
 
 def _meta(node: Mapping, source: Source, group: str, kind: str, *, namespaced: bool = True) -> Meta:

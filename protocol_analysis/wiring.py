@@ -1,0 +1,134 @@
+"""The wire rules: what an implementation makes Envoy speak, release by release, as data.
+
+The YAML under `wire/` is a list of rows; this module loads it and refuses one with holes. What a
+row may say stands at its top. A loaded row has the ruleset's shape: its `backends` are the terms
+that it answers, its `routes` the kinds of Envoy clusters, its `values` the conditions, and its
+`choice` what it gives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from protocol_analysis.envoy import CONFIGS, KINDS, Flags, Setting
+from protocol_analysis.releases import RulesetError, expand, release_key
+from protocol_analysis.rows import Row, Ruleset
+from protocol_analysis.rules import _Parser, ruleset
+
+_OF_SETTING, _OF_FLAGS = ("|".join(field.name for field in fields(it)) for it in (Setting, Flags))
+_HOW = "any|all|no|first|whole|several|lacking"
+_PROTOCOL, _ADDRESS = "(?:HTTP2?|GRPC|HTTPS|TCP|UDP)", "(?:IP|FQDN|UDS|MIXED)"
+_VALUES = rf"protocol {_PROTOCOL}(?: or {_PROTOCOL})*|address {_ADDRESS}(?: or {_ADDRESS})*"
+_IF = rf"(?:is|not) [\w-]+|flag (?:{_OF_FLAGS})|(?:{_HOW}) (?:{_OF_SETTING}|{_VALUES})"
+_KIND = "|".join(KINDS)
+# What the text of a key looks like, and how that is told.
+_FORMS = {
+    "terms": (r"[\w-]+(?:, [\w-]+)*", "terms with commas between: config, AUTO"),
+    "kinds": (rf"all|(?:{_KIND})(?:, (?:{_KIND}))*", f"all, or some of {', '.join(KINDS)}"),
+    "if": (rf"(?:{_IF})(?: and (?:{_IF}))*", "conditions: any tls and no protocol TCP and is AUTO"),
+    "gives": ("|".join(CONFIGS), f"one of {', '.join(CONFIGS)}"),
+    "source": (r".*/blob/.*#L\d+(?:-L\d+)?", "a permanent link to a line of a file"),
+}
+KEYS = {"id", "releases", "text", *_FORMS}
+_OPTIONAL = {"if", "gives"}
+
+
+@cache
+def wire(implementation: str = "envoy-gateway") -> Ruleset:
+    """The wire rules of an implementation, with the releases of its ruleset.
+
+    Raises RulesetError where there is no such ruleset, or the wire rules are wrong.
+
+    >>> [row.id for row in wire().at("0.6").find("wire", "config", "http")]
+    ['http2', 'no-options']
+    """
+    known = ruleset(implementation)
+    file = resources.files("protocol_analysis") / "wire" / f"{implementation}.yaml"
+    text = file.read_text(encoding="utf-8")
+    return replace(known, rows=parse_wire(text, f"wire/{file.name}", known.releases))
+
+
+def parse_wire(text: str, name: str, releases: Sequence[str]) -> tuple[Row, ...]:
+    """Read and check wire rules. All complaints come in one RulesetError, a line each.
+
+    >>> parse_wire("[]", "empty.yaml", ["v1.9.0"])
+    Traceback (most recent call last):
+        ...
+    protocol_analysis.releases.RulesetError: empty.yaml:1: gap: nothing always holds in v1.9.0
+    """
+    parser = _Parser(name)
+    top = parser.document(text)
+    if not isinstance(top, list):
+        parser.error(1, "the wire rules are no list of rows")
+        parser.stop()
+    found = [_row(parser, raw, parser.lines[id(top), at], releases) for at, raw in enumerate(top)]
+    rows = [row for row in found if row]
+    parser.overlaps(rows)
+    parser.stop()  # a row that is left out would be a gap too
+    for index, row in enumerate(rows):
+        _above(parser, row, rows[:index])
+    last = [row for row in rows if row.choice and not row.values and set(row.routes) == set(KINDS)]
+    _gap(parser, 1, "gap: nothing always holds", releases, last)
+    parser.stop()
+    return tuple(rows)
+
+
+def _row(parser: _Parser, raw: Any, at: int, known: Sequence[str]) -> Row | None:
+    """A row, where it says what a row has to say."""
+    if not parser.mapping("row", raw, KEYS, at, _OPTIONAL):
+        return None
+    before = len(parser.errors)
+    for key in _FORMS.keys() & raw.keys():
+        pattern, wanted = _FORMS[key]
+        if not re.fullmatch(pattern, raw[key]):
+            parser.error(parser.lines[id(raw), key], f"{key}: {raw[key][:80]!r}; write {wanted}")
+    releases: set[str] = set()
+    try:
+        releases = {release for span in raw["releases"] for release in expand(span, known)}
+    except RulesetError as error:
+        parser.error(parser.lines[id(raw), "releases"], str(error))
+    terms = tuple(raw["terms"].split(", "))
+    if ("config" in terms) != ("gives" in raw):
+        parser.error(at, "a row of config needs 'gives', and no other has it")
+    if len(parser.errors) > before:
+        return None
+    return Row(
+        id=raw["id"],
+        section="wire",
+        text=raw["text"],
+        source=raw["source"],
+        releases=frozenset(releases),
+        backends=terms,
+        routes=KINDS if raw["kinds"] == "all" else tuple(raw["kinds"].split(", ")),
+        values=tuple(raw["if"].replace(" or ", " ").split(" and ")) if "if" in raw else (),
+        choice=raw.get("gives", ""),
+        line=at,
+    )
+
+
+def _above(parser: _Parser, row: Row, above: list[Row]) -> None:
+    """A term is answered above the row that asks for it; what always holds ends the question."""
+    for condition in row.values:
+        how, term, *_ = condition.split()
+        if how in {"is", "not"}:
+            answers = [other for other in above if term in other.backends]
+            _gap(parser, row.line, f"no row above answers {term}", row.releases, answers)
+    for other in above:
+        same = row.releases & other.releases and set(row.routes) & set(other.routes)
+        if row.choice and other.choice and not other.values and same:
+            told = f"{row.id!r} is never asked: {other.id!r} of line {other.line} always holds"
+            parser.error(row.line, told)
+
+
+def _gap(
+    parser: _Parser, line: int, told: str, needed: Iterable[str], answers: Iterable[Row]
+) -> None:
+    """A complaint with the releases for which there is no answer."""
+    missing = set(needed).difference(*(row.releases for row in answers))
+    if missing:
+        parser.error(line, f"{told} in {', '.join(sorted(missing, key=release_key))}")
