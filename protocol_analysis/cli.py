@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TextIO
 
 from tqdm import tqdm
@@ -18,14 +16,13 @@ from tqdm import tqdm
 from protocol_analysis import __version__
 from protocol_analysis.coverage import coverage
 from protocol_analysis.formats import FORMATS, Columns, Row, printable, render
-from protocol_analysis.manifests import load
-from protocol_analysis.model import Inventory
+from protocol_analysis.manifests import split_reader
+from protocol_analysis.reading import Cluster, read
 from protocol_analysis.releases import RulesetError, line_of
 from protocol_analysis.resolver import ASSUMED, resolve
 from protocol_analysis.rules import implementations, ruleset
 
 USAGE, UNREADABLE, INTERRUPTED = 2, 3, 130
-_READER = re.compile(r"(?P<path>.*)@(?P<implementation>[\w.-]+):(?P<release>[^/\\]*)\Z", re.DOTALL)
 
 
 def _position(row: Row, name: str) -> str:
@@ -121,15 +118,6 @@ _COVERAGE_FIELDS = (
     *("standard", "recognised", "class", "meant", "protocol", "upstream", "tls", "routes"),
     *(f"declaredAt.{name}" for name in _POSITION),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Input:
-    """What was read of one cluster (or of no named one), and the release that reads it."""
-
-    inventory: Inventory
-    implementation: str
-    release: str
 
 
 class _ArgumentParser(argparse.ArgumentParser):
@@ -228,47 +216,33 @@ def _path(text: str) -> str:
     return text
 
 
-def _cluster(text: str) -> tuple[str, str, str | None, str | None]:
-    """NAME=PATH[@IMPLEMENTATION:RELEASE]; a path that is there may hold an @ of its own."""
-    name, _, path = text.partition("=")
-    implementation = release = None
-    found = _READER.match(path)
-    if found and not os.path.lexists(path):
-        path, implementation, release = found.groups()
-    if not (name and path):
+def _cluster(text: str) -> tuple[str, str]:
+    """NAME=PATH[@IMPLEMENTATION:RELEASE] as name and the rest."""
+    name, _, rest = text.partition("=")
+    if not (name and split_reader(rest)[0]):
         msg = f"{text!r} is not NAME=PATH or NAME=PATH@IMPLEMENTATION:RELEASE"
         raise argparse.ArgumentTypeError(msg)
-    return name, path, implementation, release
+    return name, rest
 
 
-def _inputs(options: argparse.Namespace) -> Iterator[_Input]:
+def _inputs(options: argparse.Namespace) -> list[Cluster]:
+    """What is named without a cluster, then each cluster, with who reads it."""
     if not options.paths and not options.cluster:
         msg = "no PATH given; name a file, a folder, - for standard input, or --cluster NAME=PATH"
         raise RulesetError(msg)
-    names = [cluster[0] for cluster in options.cluster]
+    names = [name for name, _ in options.cluster]
     if double := sorted({name for name in names if names.count(name) > 1}):
         msg = f"cluster {double[0]!r} is named twice; a cluster is one path, a folder for instance"
         raise RulesetError(msg)
-    if [*options.paths, *(cluster[1] for cluster in options.cluster)].count("-") > 1:
+    if [*options.paths, *(split_reader(rest)[0] for _, rest in options.cluster)].count("-") > 1:
         raise RulesetError("standard input is named twice; it can be read once")
-    warned: set[str] = set()
-
-    def known(implementation: str, release: str | None) -> tuple[str, str]:
-        found, warning = ruleset(implementation).pick(release)
-        if warning and warning not in warned:
-            _say(f"warning: {warning}")
-            warned.add(warning)
-        return implementation, found
-
-    default = known(options.implementation, options.release)
-    readers = [known(c[2], c[3]) if c[2] else default for c in options.cluster]
-    if options.paths:
-        yield _Input(
-            load(*options.paths, namespace=options.namespace, progress=_progress), *default
-        )
-    for (name, path, _, _), reader in zip(options.cluster, readers, strict=True):
-        inventory = load(clusters={name: path}, namespace=options.namespace, progress=_progress)
-        yield _Input(inventory, *reader)
+    asked = (options.release, options.implementation, options.namespace, _progress)
+    # Clusters first: a release that is not known is told before anything is read.
+    named = read(dict(options.cluster), *asked).clusters if options.cluster else ()
+    clusters = [*(read(options.paths, *asked).clusters if options.paths else ()), *named]
+    for warning in dict.fromkeys(filter(None, (cluster.warning for cluster in clusters))):
+        _say(f"warning: {warning}")
+    return clusters
 
 
 def _progress(files: Iterable[Any]) -> Iterable[Any]:
@@ -277,7 +251,7 @@ def _progress(files: Iterable[Any]) -> Iterable[Any]:
 
 
 def _run_resolve(options: argparse.Namespace) -> int:
-    inputs = list(_inputs(options))
+    inputs = _inputs(options)
     rows = [
         row.as_dict() for i in inputs for row in resolve(i.inventory, i.implementation, i.release)
     ]
@@ -285,7 +259,7 @@ def _run_resolve(options: argparse.Namespace) -> int:
 
 
 def _run_coverage(options: argparse.Namespace) -> int:
-    inputs = list(_inputs(options))
+    inputs = _inputs(options)
     rows = [
         row.as_dict() for i in inputs for row in coverage(i.inventory, i.implementation, i.release)
     ]
@@ -294,7 +268,7 @@ def _run_coverage(options: argparse.Namespace) -> int:
 
 def _finish(
     options: argparse.Namespace,
-    inputs: list[_Input],
+    inputs: list[Cluster],
     rows: Sequence[Row],
     columns: Columns,
     wide: Columns,

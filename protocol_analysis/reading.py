@@ -14,12 +14,13 @@ from functools import cached_property
 from typing import Any
 
 from protocol_analysis.coverage import Coverage, coverage
-from protocol_analysis.manifests import Progress, load
+from protocol_analysis.manifests import Progress, load, split_reader
 from protocol_analysis.model import Inventory, ManifestError
 from protocol_analysis.resolver import Resolution, resolve
-from protocol_analysis.rules import implementations, ruleset
+from protocol_analysis.rules import ruleset
 
 Manifests = str | Sequence[str] | Mapping[str, str]
+Place = tuple[str | None, list[str], str, str]  # cluster, paths, implementation, release
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,46 +98,28 @@ def read(
     'envoy-gateway@v1.8.3'
     """
     if isinstance(manifests, Mapping):
-        parts: list[tuple[str | None, list[str], str]] = [
-            (name, [path], reader)
-            for name, (path, reader) in (
-                (name, split_reader(value)) for name, value in manifests.items()
-            )
-        ]
+        named = [(name, *split_reader(text)) for name, text in manifests.items()]
+        places: list[Place] = [(name, [path], reads, at) for name, path, reads, at in named]
     else:
-        parts = [(None, [manifests] if isinstance(manifests, str) else list(manifests), "")]
-    if not parts or not parts[0][1]:
+        paths = [manifests] if isinstance(manifests, str) else list(manifests)
+        places = [(None, paths, "", "")]
+    if not any(paths for _, paths, _, _ in places):
         raise ManifestError("no path given; name a file, a folder, or - for standard input")
-    known = [_reader(reader, implementation, release) for _, _, reader in parts]
+    default = (implementation, release)
+    asked = [(reads, at) if reads else default for _, _, reads, at in places]
+    known = [(reads, *ruleset(reads).pick(at)) for reads, at in asked]
     found = []
-    for (name, paths, _), (reads, at, warning) in zip(parts, known, strict=True):
-        places = {"clusters": {name: paths[0]}} if name else {}
-        inventory = load(*([] if name else paths), **places, namespace=namespace, progress=progress)
+    for (name, paths, _, _), (reads, at, warning) in zip(places, known, strict=True):
+        if name is None:
+            inventory = load(*paths, namespace=namespace, progress=progress)
+        else:
+            inventory = load(clusters={name: paths[0]}, namespace=namespace, progress=progress)
         found.append(
             Cluster(
                 name=name, inventory=inventory, implementation=reads, release=at, warning=warning
             )
         )
     return Read(clusters=tuple(found))
-
-
-def split_reader(text: str) -> tuple[str, str]:
-    """PATH@IMPLEMENTATION:RELEASE → (path, reader); a path may hold an @ of its own.
-
-    >>> split_reader("dumps/east@envoy-gateway:v1.3.3"), split_reader("me@home/east")
-    (('dumps/east', 'envoy-gateway:v1.3.3'), ('me@home/east', ''))
-    """
-    path, at, reader = text.rpartition("@")
-    implementation, colon, _ = reader.partition(":")
-    known = at and colon and implementation in implementations()
-    return (path, reader) if known else (text, "")
-
-
-def _reader(reader: str, implementation: str, release: str | None) -> tuple[str, str, str]:
-    """Implementation, known release, and what was assumed."""
-    if reader:
-        implementation, _, release = reader.partition(":")
-    return (implementation, *ruleset(implementation).pick(release))
 
 
 def merged(inventories: Sequence[Inventory]) -> Inventory:

@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "drawing": {"formats"},
     "plots": {*CORE, "coverage", "tables", "drawing"},
     "report": {*CORE, "coverage", "reading", "tables", "plots", "drawing", "formats", "manifests"},
-    "cli": {"__init__", *CORE, "coverage", "tables", "report", "formats", "manifests"},
+    "cli": {"__init__", *CORE, "coverage", "reading", "tables", "report", "formats", "manifests"},
     "__init__": {*CORE, "coverage", "manifests"},
     "__main__": {"cli"},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ MAX_BYTES = 256 * 1024 * 1024
 STDIN = Path("-")
 
 _AT_ONCE = 1024 * 1024
+_READER = re.compile(r"(?P<path>.*)@(?P<implementation>[\w.-]+):(?P<release>[^/\\]*)\Z", re.DOTALL)
 
 _UTF_16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
@@ -135,3 +137,17 @@ def _limited(stream: IO[bytes]) -> bytes:
             return bytes(raw)
         raw += part
     raise ManifestError(f"cannot be read: larger than {MAX_BYTES // 2**20} MiB; split it")
+
+
+def split_reader(text: str) -> tuple[str, str, str]:
+    """PATH[@IMPLEMENTATION:RELEASE] as path, implementation and release; "" where none is named.
+
+    A path that is there may hold an @ of its own.
+
+    >>> split_reader("dumps/east@envoy-gateway:v1.3.3"), split_reader("me@home/east")
+    (('dumps/east', 'envoy-gateway', 'v1.3.3'), ('me@home/east', '', ''))
+    """
+    found = _READER.match(text)
+    if found is None or os.path.lexists(text):
+        return text, "", ""
+    return found["path"], found["implementation"], found["release"]
