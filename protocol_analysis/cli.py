@@ -131,8 +131,11 @@ class _ArgumentParser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     try:
-        options = _parser().parse_args(argv)
-        status: int = options.run(options)
+        try:
+            options = _parser().parse_args(argv)
+            status: int = options.run(options)
+        finally:
+            _write(sys.stdout, "")  # what argparse has written there
     except RulesetError as error:
         _say(f"protocol-analysis: {error}")
         return USAGE
@@ -141,8 +144,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
-    finally:
-        _write(sys.stdout, "")  # what argparse has written there
     return status
 
 

@@ -26,7 +26,14 @@ def frame(rows: Iterable[Sequence[Any]], columns: dict[str, str]) -> pd.DataFram
     >>> frame([], {"port": "Int64"}).dtypes["port"]
     Int64Dtype()
     """
-    return pd.DataFrame(list(rows), columns=list(columns)).astype(columns)
+    cells = list(zip(*rows, strict=True)) or [()] * len(columns)
+    # Column by column: a missing number among others would make floats of them on the way.
+    return pd.DataFrame(
+        {
+            name: pd.Series(list(found), dtype=dtype)
+            for (name, dtype), found in zip(columns.items(), cells, strict=True)
+        }
+    )
 
 
 def text(value: Any) -> str:

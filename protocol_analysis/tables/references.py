@@ -93,6 +93,7 @@ def outcome_table(rows: Sequence[Resolution]) -> pd.DataFrame:
             if r.outcome not in counts.index:
                 counts.loc[r.outcome] = 0
             counts.loc[r.outcome, [r.route.kind, "total"]] += 1
+    counts.index = counts.index.astype("string")  # each new line has made it another dtype
     return counts.sort_index().sort_values("total", ascending=False, kind="stable")
 
 
