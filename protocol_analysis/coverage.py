@@ -195,12 +195,23 @@ def _meant(rules: Rules, kind: str, value: str) -> str | None:
     >>> _meant(ruleset("envoy-gateway").at("v1.8.3"), "Service", "http") is None
     True
     """
-    known: dict[str, str] = {}
-    for section in ("values", "forces"):
-        for row in rules.find(section, kind, "HTTPRoute"):
-            for name in row.values:
-                known.setdefault(_stem(name), name)
-    return known.get(_stem(value))
+    return {_stem(name): name for name in reversed(readable(rules, kind))}.get(_stem(value))
+
+
+def readable(rules: Rules, kind: str) -> list[str]:
+    """The values that a release reads on a kind behind an HTTPRoute and that may be written there.
+
+    A kind that has values of its own group admits no others: the schema of a Backend has a list.
+
+    >>> readable(ruleset("envoy-gateway").at("v1.8.3"), "ServiceImport")
+    ['kubernetes.io/h2c', 'kubernetes.io/ws', 'kubernetes.io/wss']
+
+    Source: https://github.com/envoyproxy/gateway/blob/v1.9.0/api/v1alpha1/backend_types.go#L20-L32
+    """
+    rows = (*rules.find("values", kind, "HTTPRoute"), *rules.find("forces", kind, "HTTPRoute"))
+    names = list(dict.fromkeys(name for row in rows for name in row.values))
+    own = [name for name in names if name.startswith(f"{BACKEND_GROUPS[kind]}/")]
+    return own or names
 
 
 def _stem(value: str) -> str:

@@ -21,7 +21,7 @@ from protocol_analysis.model import (
     Service,
     ServicePort,
 )
-from protocol_analysis.releases import finals, line_of
+from protocol_analysis.releases import finals, line_of, release_key
 from protocol_analysis.resolver import Resolution, resolve_with
 from protocol_analysis.rows import Rules, Ruleset
 
@@ -123,7 +123,8 @@ def resolve_one(
 class Step:
     """From a release on, until the next step, one kind's port with one value is treated so.
 
-    `state` is `not accepted` (the kind is no backend yet), `not read` or `read`.
+    `state` is `not accepted` (the kind is no backend yet), `not read` or `read`. `backports` are
+    the first releases of older lines that do the same.
     """
 
     kind: str
@@ -132,28 +133,60 @@ class Step:
     date: str
     state: str
     source: str
+    backports: tuple[str, ...]
 
 
 STATES = ("not accepted", "not read", "read")
 
 
+def trunk(ruleset: Ruleset) -> list[str]:
+    """The releases that were the newest when they came out, in order; patches of older lines not.
+
+    >>> from protocol_analysis.rules import ruleset
+    >>> {"v1.8.0-rc.1", "v1.8.1"} & set(trunk(ruleset()))  # v1.8.1 came after v1.9.0-rc.0
+    {'v1.8.0-rc.1'}
+    """
+    found: list[str] = []
+    for release in sorted(ruleset.releases, key=lambda r: (ruleset.dates[r], release_key(r))):
+        if not found or release_key(release) > release_key(found[-1]):
+            found.append(release)
+    return found
+
+
 def steps(ruleset: Ruleset, kind: str, value: str, route_kind: str = "HTTPRoute") -> list[Step]:
-    """How a value came to be read on a kind, release candidates included, oldest first.
+    """How a value came to be read on a kind along the `trunk`, oldest first.
 
     >>> from protocol_analysis.rules import ruleset
     >>> [(step.release, step.state) for step in steps(ruleset(), "ServiceImport", "grpc")]
     [('v0.1.0', 'not accepted'), ('v0.6.0-rc.1', 'not read'), ('v1.9.0-rc.1', 'read')]
+    >>> steps(ruleset(), "Service", "kubernetes.io/ws")[-1].backports
+    ('v1.7.4', 'v1.8.1')
     """
     found: list[Step] = []
-    for release in ruleset.releases:
-        rules = ruleset.at(release)
-        accepts = rules.find("accepts", kind, route_kind)
-        reads = rules.value("values", kind, route_kind, value) or rules.value(
-            "forces", kind, route_kind, value
-        )
-        state = STATES[2 if accepts and reads else 1 if accepts else 0]
-        if not found or found[-1].state != state:
-            rows = [reads] if reads else [*accepts, *rules.find("defaults", kind, route_kind)]
-            source = rows[0].source if rows else ""
-            found.append(Step(kind, value, release, ruleset.dates[release], state, source))
+    states = {r: _state(ruleset, r, kind, value, route_kind) for r in ruleset.releases}
+    for release in trunk(ruleset):
+        state, source = states[release]
+        if found and found[-1].state == state:
+            continue
+        older: dict[str, str] = {}
+        for other in ruleset.releases:
+            begun = not found or release_key(other) > release_key(found[-1].release)
+            if begun and release_key(other) < release_key(release) and states[other][0] == state:
+                older.setdefault(line_of(other), other)
+        backports = tuple(older.values())
+        found.append(Step(kind, value, release, ruleset.dates[release], state, source, backports))
     return found
+
+
+def _state(
+    ruleset: Ruleset, release: str, kind: str, value: str, route_kind: str
+) -> tuple[str, str]:
+    """One of `STATES`, and the source that shows it."""
+    rules = ruleset.at(release)
+    accepts = rules.find("accepts", kind, route_kind)
+    reads = rules.value("values", kind, route_kind, value) or rules.value(
+        "forces", kind, route_kind, value
+    )
+    rows = [reads] if reads else [*accepts, *rules.find("defaults", kind, route_kind)]
+    state = STATES[2 if accepts and reads else 1 if accepts else 0]
+    return state, rows[0].source if rows else ""

@@ -9,9 +9,8 @@ import pandas as pd
 from protocol_analysis.coverage import CLASSES, Coverage
 from protocol_analysis.model import BACKEND_GROUPS, Inventory, Problem
 from protocol_analysis.reading import Read
-from protocol_analysis.releases import release_key
+from protocol_analysis.remedies import UNREAD, remedy, unheard, worst
 from protocol_analysis.rows import Ruleset
-from protocol_analysis.rulebook import steps
 from protocol_analysis.tables.frames import frame, text
 
 COVERAGE_COLUMNS = {
@@ -42,7 +41,6 @@ CLUSTER_COLUMNS = {
     "warning": "string",
 }
 WORST_COLUMNS = {"at": "string", "what": "string", "remedy": "string"}
-_UNREAD = ("near miss", "standard but ignored", "silent fallback")
 PROBLEM_COLUMNS = {"what": "string", "position": "string", "reason": "string"}
 
 
@@ -183,40 +181,17 @@ def _declared(row: Coverage) -> tuple[str, ...]:
 def worst_table(rows: Sequence[Coverage], ruleset: Ruleset, most: int = 3) -> pd.DataFrame:
     """The `most` values that somebody wrote and the gateway does not read, and what to do.
 
-    Those that most routes refer to come first, near misses before the rest. Columns: `at`
+    Those that most backend references mean come first, near misses before the rest. Columns: `at`
     (file:line:column), `what`, `remedy`.
 
     >>> from protocol_analysis.rules import ruleset
     >>> list(worst_table([], ruleset()).columns)
     ['at', 'what', 'remedy']
     """
-    unread = [row for row in rows if row.kind_of_declaration in _UNREAD]
-    unread.sort(key=lambda row: (-row.routes, _UNREAD.index(row.kind_of_declaration)))
-    found = [(str(row.declared_at), _what(row), _remedy(row, ruleset)) for row in unread[:most]]
-    return frame(found, WORST_COLUMNS)
-
-
-def _what(row: Coverage) -> str:
-    port = "" if row.port is None else f":{row.port}"
-    where = f"{row.meta.kind} {row.meta.namespace}/{row.meta.name}{port}"
-    of = f"{row.meta.cluster}: " if row.meta.cluster else ""
-    routes = "1 backend reference" if row.routes == 1 else f"{row.routes} backend references"
-    reader = f"{row.resolution.implementation} {row.resolution.release}"
-    return f"{of}{where} declares {text(row.app_protocol)}, which {reader} does not read; {routes}"
-
-
-def _remedy(row: Coverage, ruleset: Ruleset) -> str:
-    """What would make the gateway do what was declared."""
-    if row.meant:
-        return f"write {row.meant}"
-    values = row.app_protocol if isinstance(row.app_protocol, tuple) else (row.app_protocol,)
-    for value in filter(None, values):
-        first = next((s for s in steps(ruleset, row.meta.kind, value) if s.state == "read"), None)
-        if first and release_key(first.release) > release_key(row.resolution.release):
-            return f"{value} is read from {first.release} on; until then use a GRPCRoute for gRPC"
-        if value.casefold() in ("https", "tls", "kubernetes.io/https"):
-            return "TLS comes from a BackendTLSPolicy, never from appProtocol"
-    return "HTTP/1.1 is right where the workload serves it; for HTTP/2 write kubernetes.io/h2c"
+    return frame(
+        ((str(row.declared_at), unheard(row), remedy(row, ruleset)) for row in worst(rows)[:most]),
+        WORST_COLUMNS,
+    )
 
 
 def attention_table(ports: pd.DataFrame) -> pd.DataFrame:
@@ -229,12 +204,12 @@ def attention_table(ports: pd.DataFrame) -> pd.DataFrame:
     >>> attention_table(coverage_table([])).empty
     True
     """
-    found = ports[ports["class"].isin(_UNREAD)].copy()
+    found = ports[ports["class"].isin(UNREAD)].copy()
     number = (":" + found["port"].astype("string")).fillna("")
     cluster = found["cluster"].where(found["cluster"] == "", found["cluster"] + ": ")
     backend = cluster + found["kind"] + " " + found["namespace"] + "/" + found["name"] + number
     found["port"] = backend.astype("string")
-    found["order"] = found["class"].map({name: place for place, name in enumerate(_UNREAD)})
+    found["order"] = found["class"].map({name: place for place, name in enumerate(UNREAD)})
     found["unrouted"] = -found["routes"]
     columns = ["class", "port", "app_protocol", "meant", "routes", "declared_at"]
     by = ["order", "unrouted", "declared_at", "port"]

@@ -31,6 +31,7 @@ STEP_COLUMNS = {
     "date": "string",
     "until": "string",
     "state": "string",
+    "backports": "string",
     "source": "string",
 }
 RELEASE_COLUMNS = {
@@ -130,7 +131,8 @@ def _rulebook(found: Sequence[Cell]) -> pd.DataFrame:
 def steps_table(ruleset: Ruleset, values: Sequence[str], kinds: Sequence[str]) -> pd.DataFrame:
     """When each value came to be read on each kind, release candidates too; `STEP_COLUMNS`.
 
-    `until` is the date of the next step, or of the newest release known.
+    `until` is the date of the next step, or of the newest release known; `backports` are the first
+    releases of older lines that do the same.
 
     >>> from protocol_analysis.rules import ruleset
     >>> steps_table(ruleset(), ["grpc"], ["ServiceImport"])["release"].to_list()
@@ -142,7 +144,16 @@ def steps_table(ruleset: Ruleset, values: Sequence[str], kinds: Sequence[str]) -
             way = steps(ruleset, kind, value)
             ends = [step.date for step in way[1:]] + [max(ruleset.dates.values())]
             found += [
-                (value, kind, step.release, step.date, end, step.state, step.source)
+                (
+                    value,
+                    kind,
+                    step.release,
+                    step.date,
+                    end,
+                    step.state,
+                    ", ".join(step.backports),
+                    step.source,
+                )
                 for step, end in zip(way, ends, strict=True)
             ]
     return frame(found, STEP_COLUMNS)
