@@ -7,6 +7,7 @@ verdict:
 holds        the newest release answers so
 held until   an older one did
 not so       none does
+not asked    no ruleset can tell; the claim brings its own source
 
 The evidence is a row of the ruleset: the one that made the answer begin, end, or never come.
 """
@@ -22,6 +23,8 @@ from typing import Any
 
 import yaml
 
+from protocol_analysis.coverage import readable
+from protocol_analysis.model import ROUTE_KINDS
 from protocol_analysis.releases import RulesetError, finals, release_key
 from protocol_analysis.rows import Row, Rules, Ruleset
 from protocol_analysis.rulebook import resolve_one, values_of
@@ -42,7 +45,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the ruleset says of a claim. `when` are the releases for which it holds."""
+    """What the ruleset says of a claim; `when` are the releases for which it holds.
+
+    What a specification says has no releases.
+    """
 
     claim: Claim
     verdict: str
@@ -54,7 +60,7 @@ class Verdict:
 def article() -> tuple[Claim, ...]:
     """The claims of the article.
 
-    >>> article()[0].claim
+    >>> article()[1].claim
     'kubernetes.io/h2c on a Service is read'
     """
     file = resources.files("protocol_analysis") / "claims.yaml"
@@ -78,7 +84,7 @@ def verdicts(ruleset: Ruleset, claims: Sequence[Claim]) -> list[Verdict]:
     """Every claim with its verdict, in order.
 
     >>> from protocol_analysis.rules import ruleset
-    >>> said = verdicts(ruleset(), article())[4]
+    >>> said = verdicts(ruleset(), article())[6]
     >>> said.claim.claim, said.verdict
     ('on a ServiceImport no value is read', 'held until v1.3.3')
     """
@@ -87,6 +93,8 @@ def verdicts(ruleset: Ruleset, claims: Sequence[Claim]) -> list[Verdict]:
 
 def verdict(ruleset: Ruleset, claim: Claim) -> Verdict:
     """One claim, asked of every release."""
+    if claim.asks == "outside":
+        return Verdict(claim=claim, verdict="not asked", when="", source=claim.about["source"])
     ask = QUESTIONS[claim.asks]
     releases = finals(ruleset.releases)
     answers = {release: ask(ruleset, release, **claim.about) for release in releases}
@@ -99,7 +107,7 @@ def verdict(ruleset: Ruleset, claim: Claim) -> Verdict:
         decisive = releases[releases.index(agreeing[-1]) + 1]
     else:
         said, decisive = "not so", newest
-    when = ", ".join(_spans(agreeing, releases))
+    when = "" if claim.asks == "standard" else ", ".join(_spans(agreeing, releases))
     return Verdict(claim=claim, verdict=said, when=when, source=answers[decisive][1])
 
 
@@ -169,20 +177,28 @@ def _retired(ruleset: Ruleset, release: str, value: str, kind: str) -> Answer:
 
 
 def _alike(ruleset: Ruleset, release: str, kinds: Sequence[str]) -> Answer:
-    """Are all these kinds accepted, and is every value read alike on all of them, or on none?"""
+    """Are all these kinds accepted, and is each value written and read alike on all, or on none?
+
+    On every kind of route that takes them all; a value that a kind's schema refuses is not read.
+    """
     rules = ruleset.at(release)
     found = [row.source for row in rules.rows if row.section == "values"]
     source = (found or [_fallback(rules, kinds[0])])[0]
     if not all(rules.find("accepts", kind, _ROUTE) for kind in kinds):
         return False, source
-    for value in values_of(ruleset):
-        rows = [
-            [rules.value(section, kind, _ROUTE, value) for section in ("values", "forces")]
-            for kind in kinds
-        ]
-        treated = {(row.protocol if row else "", force is None) for row, force in rows}
-        if len(treated) > 1:
-            return False, next(row.source for pair in rows for row in pair if row)
+    for route in ROUTE_KINDS:
+        if not all(rules.find("accepts", kind, route) for kind in kinds):
+            continue
+        for value in values_of(ruleset):
+            rows = [
+                [rules.value(section, kind, route, value) for section in ("values", "forces")]
+                if value in readable(rules, kind)
+                else [None, None]
+                for kind in kinds
+            ]
+            treated = {(row.protocol if row else "", force is None) for row, force in rows}
+            if len(treated) > 1:
+                return False, next(row.source for pair in rows for row in pair if row)
     return True, source
 
 
@@ -205,7 +221,7 @@ def _standard(ruleset: Ruleset, release: str, value: str, kind: str) -> Answer:
     """Does a specification define the value for this kind?"""
     rules = ruleset.at(release)
     row = rules.value("standard", kind, _ROUTE, value)
-    others = [other.source for other in rules.rows if other.section == "standard"]
+    others = [o.source for o in rules.rows if o.section == "standard" and kind in o.backends]
     return row is not None, row.source if row else (others or [_fallback(rules, kind)])[0]
 
 
@@ -217,4 +233,5 @@ QUESTIONS: dict[str, Callable[..., Answer]] = {
     "alike": _alike,
     "speaks": _speaks,
     "standard": _standard,
+    "outside": lambda *_, **__: (False, ""),
 }

@@ -18,20 +18,29 @@ from protocol_analysis.resolver import Resolution, resolve_with
 from protocol_analysis.rows import Rules
 from protocol_analysis.rules import ruleset
 
+VERDICTS = ("differs", "absent", "unclear", "agrees")
 Key = tuple[str, str, str, int, str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """One backend reference of a translator test: what its output says, and what we say."""
+    """One backend reference of a translator test: what its output says, and what we say.
+
+    Without an `output` nothing was compared: it has no setting for the rule (`absent`; a listener
+    may not take the route), or not one for each backend and they do not name themselves, so that
+    which one is meant cannot be told (`unclear`).
+    """
 
     case: str
     resolution: Resolution
-    output: OutputSetting
+    output: OutputSetting | None
+    unclear: bool = False
 
     @property
     def expected(self) -> tuple[str | None, bool, bool]:
         """Protocol, forced HTTP/1.1 and TLS of the output."""
+        if self.output is None:
+            return (None, False, False)
         return (self.output.protocol, self.output.force_http1, self.output.tls)
 
     @property
@@ -41,9 +50,11 @@ class Compared:
         return (answer.protocol, answer.force_http1, answer.tls)
 
     @property
-    def agrees(self) -> bool:
-        """Whether both say the same."""
-        return self.expected == self.resolved
+    def verdict(self) -> str:
+        """One of `VERDICTS`."""
+        if self.output is None:
+            return "unclear" if self.unclear else "absent"
+        return "agrees" if self.expected == self.resolved else "differs"
 
     def as_dict(self) -> dict[str, Any]:
         """A `resolve` row, with the case and what its output says."""
@@ -51,21 +62,19 @@ class Compared:
         expected = dict(zip(names, self.expected, strict=True))
         return {
             "case": self.case,
-            "agrees": self.agrees,
-            "expected": expected,
-            "expectedAt": self.output.position.as_dict(),
+            "verdict": self.verdict,
+            "expected": expected if self.output else None,
+            "expectedAt": self.output.position.as_dict() if self.output else None,
             **self.resolution.as_dict(),
         }
 
 
 def compare_with_outputs(folder: str, release: str | None = "main") -> list[Compared]:
-    """Every backend reference of the cases in `folder` that its output has a setting for.
+    """Every backend reference of the cases in `folder` that resolves, or that an output has.
 
     `folder` holds `NAME.in.yaml` beside `NAME.out.yaml`. Services that an input lacks are those
-    which the test's own code adds; they declare nothing. A reference whose output has fewer or
-    more settings than the rule has backends, and does not name them, is left out: which one is
-    meant cannot be told. Raises ManifestError where the folder has no such pair, or one cannot be
-    read, and RulesetError for a release that is not known.
+    which the test's own code adds; they declare nothing. Raises ManifestError where the folder has
+    no such pair, or one cannot be read, and RulesetError for a release that is not known.
     """
     rules = ruleset("envoy-gateway").at(release)
     return [row for case in translator_cases(folder) for row in _compared(case, rules)]
@@ -73,13 +82,23 @@ def compare_with_outputs(folder: str, release: str | None = "main") -> list[Comp
 
 def _compared(case: Case, rules: Rules) -> Iterator[Compared]:
     answers = resolve_with(_with_added_services(case.inventory), rules)
-    by_key = {_key(answer): answer for answer in answers}
-    backends = Counter(key[:-1] for key in by_key)
+    backends = Counter(_key(answer)[:-1] for answer in answers)
+    settings: dict[Key, list[OutputSetting]] = {}
+    unclear = set()
     for setting in case.settings:
         rule = (*setting.route, setting.rule, setting.role)
-        answer = by_key.get((*rule, setting.backend))
-        if answer and (setting.named or setting.backends == backends[rule]):
+        if setting.named or setting.backends == backends[rule]:
+            settings.setdefault((*rule, setting.backend), []).append(setting)
+        else:
+            unclear.add(rule)
+    for answer in answers:
+        key = _key(answer)
+        for setting in settings.get(key, []):
             yield Compared(case=case.name, resolution=answer, output=setting)
+        if answer.protocol and key not in settings:
+            yield Compared(
+                case=case.name, resolution=answer, output=None, unclear=key[:-1] in unclear
+            )
 
 
 def _key(answer: Resolution) -> Key:

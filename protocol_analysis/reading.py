@@ -69,8 +69,9 @@ class Read:
 
     @property
     def readers(self) -> str:
-        """Who reads: `envoy-gateway@v1.8.3`, or several."""
-        return ", ".join(dict.fromkeys(cluster.reader for cluster in self.clusters))
+        """Who reads: `envoy-gateway@v1.8.3`; of more than two, how many."""
+        readers = dict.fromkeys(cluster.reader for cluster in self.clusters)
+        return ", ".join(readers) if len(readers) <= 2 else f"{len(readers)} readers"
 
     @property
     def resolved(self) -> int:
@@ -89,14 +90,15 @@ def read(
 
     A path, a list of paths, or a mapping from a cluster's name to its path, which may end in
     `@IMPLEMENTATION:RELEASE`; `release` and `implementation` are those of the others. What cannot
-    be read is on `Read.inventory.unreadable`. Raises ManifestError where nothing is named, and
-    RulesetError for an implementation or a release that is not known.
+    be read is on `Read.inventory.unreadable`. Raises ManifestError where nothing is named, or in
+    another form, and RulesetError for an implementation or a release that is not known.
 
     >>> read(["no/such/folder"]).inventory.unreadable[0].reason
     'no such file or folder'
     >>> read({"east": "data/sample/east@envoy-gateway:1.8"}).readers
     'envoy-gateway@v1.8.3'
     """
+    _of_known_form(manifests)
     if isinstance(manifests, Mapping):
         named = [(name, *split_reader(text)) for name, text in manifests.items()]
         places: list[Place] = [(name, [path], reads, at) for name, path, reads, at in named]
@@ -120,6 +122,22 @@ def read(
             )
         )
     return Read(clusters=tuple(found))
+
+
+def _of_known_form(manifests: Any) -> None:
+    """A notebook's parameter is typed by hand, or comes from somebody's CI as JSON."""
+    if isinstance(manifests, Mapping):
+        names: list[Any] = [*manifests, *manifests.values()]
+    elif isinstance(manifests, Sequence) and not isinstance(manifests, str):
+        names = list(manifests)
+    else:
+        names = [manifests]
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise ManifestError(
+            f"manifests: {wrong[0]!r:.80} is no path; name a path, a list of paths, or "
+            '{"cluster": "path@implementation:release"}'
+        )
 
 
 def merged(inventories: Sequence[Inventory]) -> Inventory:

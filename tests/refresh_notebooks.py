@@ -1,7 +1,7 @@
 """Execute in place the notebooks whose outputs may be stale; `make notebooks` runs it.
 
 A notebook's metadata keep a hash of what its outputs come from: its own code, the package and its
-rulesets, and `data/`. Where that has changed the notebook is executed anew and written so that the
+rules, and `data/`. Where that has changed the notebook is executed anew and written so that the
 same outputs give the same bytes: no times, no versions, cells counted from 1. A stale hash is no
 error, since nbval compares the outputs themselves; it only says what to execute.
 """
@@ -91,7 +91,7 @@ def sources(root: Path = ROOT) -> list[Path]:
     package = root / "protocol_analysis"
     files: Iterable[Path] = (
         *package.rglob("*.py"),
-        *(package / "rulesets").rglob("*.yaml"),
+        *package.rglob("*.yaml"),
         *(root / "data").rglob("*"),
     )
     hidden = (path for path in files if path.is_file())

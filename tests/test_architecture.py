@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "coverage": CORE,
     "rulebook": CORE,
     "remedies": {*CORE, "coverage"},
-    "claims": {*CORE, "rulebook"},
+    "claims": {*CORE, "coverage", "rulebook"},
     "outputs": {*CORE, "manifests"},
     "reading": {*CORE, "coverage", "manifests"},
     "formats": set(),

@@ -6,12 +6,15 @@ nbval compares what cells print and show; it passes a notebook without outputs, 
 from __future__ import annotations
 
 import ast
+import base64
+import io
 import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from PIL import Image
 
 from protocol_analysis.report.execution import read_notebook
 from tests import refresh_notebooks
@@ -95,6 +98,20 @@ def test_pictures_have_alternative_texts(path: Path) -> None:
             if kind.startswith("image/"):
                 text = output.get("metadata", {}).get(kind, {}).get("alt", "")
                 assert text.strip(), f"cell {cell}: its picture has no alternative text"
+
+
+@books
+def test_pictures_say_what_is_compared(path: Path) -> None:
+    """Nbval compares a picture's text: the picture must be there and say the same of itself."""
+    shown = [o for _, o in outputs(path) if "data" in o]
+    told = [o for o in shown if "Picture: " in "".join(o["data"].get("text/plain", ""))]
+    assert told, "no picture is shown"
+    for output in told:
+        said = " ".join("".join(output["data"]["text/plain"]).split())
+        alt = output["metadata"]["image/png"]["alt"]
+        assert said == f"Picture: {alt}"
+        with Image.open(io.BytesIO(base64.b64decode(output["data"]["image/png"]))) as image:
+            assert image.info["Description"] == alt
 
 
 @books
@@ -186,7 +203,8 @@ def test_refreshing_writes_what_is_there(path: Path) -> None:
 
 
 def test_what_outputs_come_from_decides_what_is_stale(tmp_path: Path) -> None:
-    for name in ("protocol_analysis/a.py", "protocol_analysis/rulesets/r.yaml", "data/d.yaml"):
+    package = ("a.py", "claims.yaml", "rulesets/r.yaml")
+    for name in (*(f"protocol_analysis/{name}" for name in package), "data/d.yaml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"one\ntwo\n")
     book = read_notebook(NOTEBOOKS[0])
@@ -196,5 +214,8 @@ def test_what_outputs_come_from_decides_what_is_stale(tmp_path: Path) -> None:
     book.cells[0].source = "# Prose changes no output"
     assert refresh_notebooks.digest(book, tmp_path) == before
 
-    (tmp_path / "protocol_analysis/rulesets/r.yaml").write_bytes(b"three\n")
-    assert refresh_notebooks.digest(book, tmp_path) != before
+    for name in ("rulesets/r.yaml", "claims.yaml", "a.py"):
+        (tmp_path / "protocol_analysis" / name).write_bytes(b"three\n")
+        after = refresh_notebooks.digest(book, tmp_path)
+        assert after != before
+        before = after

@@ -85,40 +85,56 @@ def compared(tmp_path: Path, output: str) -> list[Compared]:
     return compare_with_outputs(str(tmp_path))
 
 
-def said(rows: list[Compared]) -> list[tuple[str, int, str, str | None, bool]]:
-    outputs = ((row.output, row.resolution.ref.name, row.agrees) for row in rows)
-    return [(out.role, out.backend, name, out.protocol, agrees) for out, name, agrees in outputs]
+def said(rows: list[Compared]) -> list[tuple[str, int, str, str | None, str]]:
+    found = ((row.resolution.ref, row.expected[0], row.verdict) for row in rows)
+    return [(ref.role, ref.backend, ref.name, output, verdict) for ref, output, verdict in found]
 
 
 def test_settings_are_found_by_their_names(tmp_path: Path) -> None:
     assert said(compared(tmp_path, NAMED)) == [
-        ("forward", 1, "added-by-the-test", "HTTP", True),
-        ("forward", 0, "carrier", "HTTP2", True),
-        ("mirror", 0, "added-by-the-test", "HTTP", True),
-        ("forward", 0, "clock", "UDP", True),
+        ("forward", 0, "carrier", "HTTP2", "agrees"),
+        ("forward", 1, "added-by-the-test", "HTTP", "agrees"),
+        ("mirror", 0, "added-by-the-test", "HTTP", "agrees"),
+        ("forward", 0, "clock", "UDP", "agrees"),
     ]
 
 
 def test_settings_are_found_by_their_place(tmp_path: Path) -> None:
     rows = compared(tmp_path, PLACED)
     assert said(rows) == [
-        ("forward", 0, "carrier", "HTTP2", True),
-        ("forward", 1, "added-by-the-test", "HTTP", False),
-        ("mirror", 0, "added-by-the-test", "GRPC", False),
+        ("forward", 0, "carrier", "HTTP2", "agrees"),
+        ("forward", 1, "added-by-the-test", "HTTP", "differs"),
+        ("mirror", 0, "added-by-the-test", "GRPC", "differs"),
+        ("forward", 0, "clock", None, "absent"),
     ]
     table = outputs_table(rows)
     assert table.dtypes.astype(str).to_dict() == OUTPUT_COLUMNS
-    assert table["agrees"].to_list() == [False, False, True]
+    assert table["verdict"].to_list() == ["differs", "differs", "absent", "agrees"]
     assert table[["output", "resolved"]].to_numpy().tolist() == [
         ["HTTP+tls", "HTTP"],
         ["GRPC+force", "HTTP"],
+        ["none", "UDP"],
         ["HTTP2", "HTTP2"],
     ]
     assert rows[1].as_dict()["expected"] == {"protocol": "HTTP", "forceHTTP1": False, "tls": True}
 
 
 def test_where_a_setting_is_missing_nothing_is_guessed(tmp_path: Path) -> None:
-    assert [row.output.role for row in compared(tmp_path, FEWER)] == ["mirror"]
+    rows = compared(tmp_path, FEWER)
+    assert [row.verdict for row in rows] == ["unclear", "unclear", "differs", "absent"]
+    assert rows[0].as_dict()["expected"] is None
+
+
+def test_listeners_that_differ_are_both_shown(tmp_path: Path) -> None:
+    last = "HTTP2}]\n    udp:"
+    rows = compared(tmp_path, NAMED.replace(last, last.replace("HTTP2", "HTTP")))
+    assert [row.verdict for row in rows] == ["agrees", "differs", "agrees", "agrees", "agrees"]
+
+
+@pytest.mark.parametrize("broken", ["xdsIR: [", NAMED + "\tudp: 1\n"])
+def test_an_output_that_cannot_be_read_is_named_with_its_line(tmp_path: Path, broken: str) -> None:
+    with pytest.raises(ManifestError, match=r"shop\.out\.yaml:\d+:\d+: "):
+        compared(tmp_path, broken)
 
 
 def test_a_folder_without_pairs_is_told_what_to_name(tmp_path: Path) -> None:
@@ -131,8 +147,8 @@ def test_a_folder_without_pairs_is_told_what_to_name(tmp_path: Path) -> None:
 @needs_shared
 def test_the_gateways_own_outputs_agree() -> None:
     rows = compare_with_outputs(str(TESTDATA))
-    assert len(rows) > 40
-    assert [row.as_dict() for row in rows if not row.agrees] == []
+    assert sum(row.verdict == "agrees" for row in rows) > 40
+    assert [row.as_dict() for row in rows if row.verdict == "differs"] == []
 
 
 @needs_shared
@@ -145,7 +161,8 @@ def test_what_a_branch_changed_is_shown(tmp_path: Path) -> None:
     output.chmod(0o644)
     text = output.read_text(encoding="utf-8")
     output.write_text(text.replace("protocol: HTTP2\n", "protocol: HTTP\n", 1), encoding="utf-8")
-    (changed,) = [row for row in compare_with_outputs(str(tmp_path)) if not row.agrees]
+    (changed,) = [row for row in compare_with_outputs(str(tmp_path)) if row.verdict == "differs"]
+    assert changed.output
     assert (changed.output.protocol, changed.resolution.protocol) == ("HTTP", "HTTP2")
     line = output.read_text(encoding="utf-8").splitlines()[changed.output.position.line - 1]
     assert line.lstrip().startswith("- ")

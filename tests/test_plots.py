@@ -95,7 +95,7 @@ def test_classes_are_drawn_as_counted() -> None:
     table = classes(2000, 0, 7, 300, 1)
     picture = class_plot(table, "v1.9.0")
     assert picture.shows(table)
-    assert "Of 2,308 ports v1.9.0 reads the value of 2,000" in texts(picture)
+    assert "Of 2,308 ports the value of 2,000 is read, by v1.9.0" in texts(picture)
     assert "7 near miss" in texts(picture)
     assert "near miss 7" in picture.alt
     assert "ServiceImport, 0 ports: none" in picture.alt

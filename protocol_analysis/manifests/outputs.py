@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -80,17 +80,23 @@ def translator_cases(folder: str | os.PathLike[str]) -> Iterator[Case]:
 def output_settings(file: Path) -> list[OutputSetting]:
     """The settings of a `*.out.yaml`, each once, though several listeners may repeat it.
 
-    Raises ManifestError or OSError where the file cannot be read.
+    Where listeners differ in what they say of one, it stands there as often. Raises ManifestError
+    or OSError where the file cannot be read.
     """
-    found: dict[tuple[object, ...], OutputSetting] = {}
+    found: dict[OutputSetting, OutputSetting] = {}
     for document in documents(read_text(file)):
+        if document.error:
+            raise ManifestError(
+                f"{file.as_posix()}:{document.line}:{document.column}: {document.error}"
+            )
         where = Position(file=file.as_posix(), document=document.number, line=1, column=1)
         ir = get(document.root, "xdsIR", fold=True)
         for gateway in ir.items.values() if isinstance(ir, Mapping) else ():
             for destination in _destinations(gateway):
                 for setting in _settings(destination, where):
-                    key = (setting.route, setting.rule, setting.role, setting.backend)
-                    found.setdefault(key, setting)
+                    # Its place and the settings beside it may differ; what is said of it not.
+                    same = replace(setting, position=where, backends=0)
+                    found.setdefault(same, setting)
     return list(found.values())
 
 

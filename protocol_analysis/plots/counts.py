@@ -20,6 +20,7 @@ from protocol_analysis.drawing import (
     bar_panels,
     box,
     counted_bar,
+    drawable,
     plain_style,
     sentence,
     titled_figure,
@@ -70,13 +71,13 @@ def declared_plot(declared: pd.DataFrame, most: int = 15) -> Picture:
     if rest:
         subtitle = f"the {most} most frequent values; {others}, {_count(rest, 'time')}"
     said = [
-        f"{value} {_total(shown.loc[[value]])}: {_parts(shown.loc[value, kinds])}"
+        f"{_name(value)} {_total(shown.loc[[value]])}: {_parts(shown.loc[value, kinds])}"
         for value in shown.index
     ]
     said += [f"{others}, {_count(rest, 'time')}"] if rest else []
     marks: list[Mark] = []
     with plain_style():
-        figure, axes = bar_panels(title, subtitle, [str(v) for v in shown.index], len(kinds))
+        figure, axes = bar_panels(title, subtitle, [_name(v) for v in shown.index], len(kinds))
         for axis, kind in zip(axes, kinds, strict=True):
             axis.set_title(kind, fontsize=SIZE, loc="left", weight="bold")
             axis.set_xlim(0, _largest(shown[kinds]) * 1.3)
@@ -93,13 +94,13 @@ def class_plot(classes: pd.DataFrame, release: str = "") -> Picture:
 
     >>> table = pd.DataFrame({"Service": [3, 1]}, index=["recognised", "none declared"])
     >>> class_plot(table, "v1.9.0").alt
-    'Of 4 ports v1.9.0 reads the value of 3. Service, 4 ports: recognised 3, none declared 1.'
+    'Of 4 ports the value of 3 is read, by v1.9.0. Service, 4 ports: recognised 3, none declared 1.'
     """
     kinds = _kinds(classes)
     ports = {kind: int(classes[kind].sum()) for kind in kinds}
     read = int(classes.loc[classes.index == "recognised", kinds].to_numpy().sum())
     of = _count(sum(ports.values()), "port")
-    title = f"Of {of} {release or 'this release'} reads the value of {read:,}"
+    title = f"Of {of} the value of {read:,} is read, by {release or 'this release'}"
     said = [f"{kind}, {_count(ports[kind], 'port')}: {_parts(classes[kind])}" for kind in kinds]
     marks: list[Mark] = []
     with plain_style():
@@ -180,3 +181,8 @@ def _count(number: int, noun: str) -> str:
 
 def _parts(counts: pd.Series[Any]) -> str:
     return ", ".join(f"{name} {int(count):,}" for name, count in counts.items() if count) or "none"
+
+
+def _name(value: Any) -> str:
+    """A declared value as a label: an empty one would be none."""
+    return drawable(str(value)) or '""'

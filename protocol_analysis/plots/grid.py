@@ -139,7 +139,9 @@ def _grid(cells: pd.DataFrame, title: str, subtitle: str) -> Picture:
             axis = figure.add_axes((0.225, (top - tall) / height, 0.765, tall / height))
             marks += _panel(axis, panel, cells.loc[names])
             top -= tall + _GAP
-    return Picture(figure=figure, alt=sentence(". ".join([title, *said])), marks=tuple(marks))
+    ends = list(dict.fromkeys([*cells.columns[:1], *cells.columns[-1:]]))
+    about = " to ".join(["; ".join([title, *ends[:1]]), *ends[1:]])
+    return Picture(figure=figure, alt=sentence(". ".join([about, *said])), marks=tuple(marks))
 
 
 def _panel(axis: Axes, kind: str, cells: pd.DataFrame) -> list[Mark]:

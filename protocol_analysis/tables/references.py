@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from protocol_analysis.model import ROUTE_KINDS
-from protocol_analysis.outputs import Compared
+from protocol_analysis.outputs import VERDICTS, Compared
 from protocol_analysis.resolver import Resolution
 from protocol_analysis.tables.frames import frame, text
 
@@ -44,7 +44,7 @@ OUTPUT_COLUMNS = {
     "app_protocol": "string",
     "output": "string",
     "resolved": "string",
-    "agrees": "bool",
+    "verdict": "string",
     "row": "string",
     "source": "string",
     "output_at": "string",
@@ -100,9 +100,10 @@ def outcome_table(rows: Sequence[Resolution]) -> pd.DataFrame:
 def outputs_table(rows: Sequence[Compared]) -> pd.DataFrame:
     """Translator outputs beside the resolver, what disagrees first; `OUTPUT_COLUMNS`.
 
-    `output` and `resolved` are a protocol, `+force` where HTTP/1.1 is forced, `+tls` with TLS.
+    `output` and `resolved` are a protocol, `+force` where HTTP/1.1 is forced, `+tls` with TLS;
+    `verdict` is one of `outputs.VERDICTS`, and `absent` and `unclear` were not compared.
     """
-    ordered = sorted(rows, key=lambda row: row.agrees)
+    ordered = sorted(rows, key=lambda row: VERDICTS.index(row.verdict))
     return frame(
         (
             (
@@ -116,10 +117,10 @@ def outputs_table(rows: Sequence[Compared]) -> pd.DataFrame:
                 text(c.resolution.app_protocol),
                 _said(c.expected),
                 _said(c.resolved),
-                c.agrees,
+                c.verdict,
                 c.resolution.deciding.row,
                 c.resolution.deciding.source,
-                str(c.output.position),
+                str(c.output.position) if c.output else "",
             )
             for c in ordered
         ),
