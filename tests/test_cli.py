@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from protocol_analysis import __version__, cli
+from protocol_analysis import __version__, cli, ruleset
 from protocol_analysis.formats import FORMATS
 from tests.support import ROOT
 
@@ -187,7 +187,7 @@ def test_each_cluster_has_its_release_and_its_names(
     ]
     found = rows(capsys, "resolve", "shop.yaml", "--cluster", "old=shop.yaml@envoy-gateway:v1.0.2")
     assert [(row["cluster"], row["release"]) for row in found] == [
-        (None, "v1.9.0"),
+        (None, ruleset().newest),
         ("old", "v1.0.2"),
     ]
 
@@ -203,11 +203,11 @@ def test_an_unknown_release_is_taken_as_the_newest_with_a_warning(
 
 def test_what_is_known_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     releases = rows(capsys, "releases")
-    assert [row["release"] for row in releases if row["newest"]] == ["v1.9.0"]
+    assert [row["release"] for row in releases if row["newest"]] == [ruleset().newest]
     assert releases[-1]["release"] == "main"
     assert releases[-2]["endOfLife"] == "2027-02-14"
     (known,) = rows(capsys, "implementations")
-    assert (known["implementation"], known["newest"]) == ("envoy-gateway", "v1.9.0")
+    assert (known["implementation"], known["newest"]) == ("envoy-gateway", ruleset().newest)
 
 
 def module(

@@ -12,7 +12,9 @@ from protocol_analysis import Inventory, RulesetError, resolve, ruleset
 from protocol_analysis.releases import expand, finals, line_of, pick, release_key
 from tests.support import SHARED, needs_shared
 
-KNOWN = ruleset().releases
+# As known in August 2026: a release that is added later changes none of these answers.
+_LAST = release_key("v1.9.0")
+KNOWN = [r for r in ruleset().releases if r == "main" or release_key(r) <= _LAST]
 
 # What a user writes, the release it means, and a part of the warning; "" where it is exact.
 MEANT = [
@@ -83,7 +85,7 @@ def test_what_a_release_means(wanted: str, release: str, warning: str) -> None:
     assert found == release
     assert warning in said
     assert bool(said) is bool(warning)
-    assert ruleset().at(wanted).release == release
+    assert ruleset().at(wanted).release == pick(wanted, ruleset().releases)[0]
 
 
 @pytest.mark.parametrize("wanted", WRONG)
@@ -101,7 +103,8 @@ def test_anything_else_is_an_error_that_lists_what_is_known(wanted: str) -> None
 
 
 def test_nothing_means_the_newest_final_release() -> None:
-    assert pick(None, KNOWN) == ("v1.9.0", "") == (ruleset().newest, "")
+    assert pick(None, KNOWN) == ("v1.9.0", "")
+    assert ruleset().newest == finals(ruleset().releases)[-1]
     # Neither main nor a candidate of a later line is what people run.
     later = [*KNOWN[:-1], "v1.10.0-rc.1", "main"]
     assert pick(None, later) == ("v1.9.0", "")
@@ -123,7 +126,8 @@ def test_every_tag_and_main_are_known_with_their_dates() -> None:
         tags = {row["tag"]: row["date"] for row in csv.DictReader(file)}
     assert len(tags) > 80
     # `main` as the facts know it: d32f282942 of 2026-08-21.
-    assert ruleset().dates == {**tags, "main": "2026-08-21"}
+    tags["main"] = "2026-08-21"
+    assert {release: ruleset().dates[release] for release in KNOWN} == tags
 
 
 @needs_shared
@@ -144,7 +148,7 @@ def test_every_line_of_releases_has_its_facts() -> None:
 
 
 def test_the_order_is_that_of_versions_and_not_of_dates() -> None:
-    assert list(KNOWN) == sorted(KNOWN, key=release_key)
+    assert list(ruleset().releases) == sorted(ruleset().releases, key=release_key)
     place = {release: number for number, release in enumerate(KNOWN)}
     for earlier, later in (
         ("v0.2.0-rc2", "v0.2.0"),

@@ -185,7 +185,7 @@ BROKEN_ELSEWHERE = [
     (NULLS, NULLS.replace("v0.6.0-rc.1", "v0.5.0"), "defaults:\n",
      "gap in defaults: no row for Service on HTTPRoute in v0.6.0-rc.1"),
     (UDP, UDP.replace("..]", "..v1.8]"), "defaults:\n",
-     "for Backend on UDPRoute in v1.9.0-rc.0, v1.9.0-rc.1, v1.9.0, main"),
+     "for Backend on UDPRoute in v1.9.0-rc.0, v1.9.0-rc.1, v1.9.0"),
     (UNTIL_RC0, UNTIL_RC0.replace("v1.9.0-rc.0", "v1.8"), "lists:\n",
      "gap in lists: no row for Backend on GRPCRoute in v1.9.0-rc.0"),
     ("releases: [v0.1.0..]", "releases: [v0.2.0-rc1..]", "accepts:\n",
