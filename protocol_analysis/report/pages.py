@@ -125,9 +125,14 @@ def notebook_page(book: Any) -> str:
 def _linked(body: str) -> str:
     """Links as a report has them: other notebooks are pages, and other files are not there.
 
+    A cell of a table that holds an address and nothing else can be followed.
+
     >>> _linked('<a href="01_coverage.ipynb">one</a>, <a href="../data/README.md">two</a>')
     '<a href="01_coverage.html">one</a>, two'
+    >>> _linked("<td>https://github.com/a#L1</td><td>see https://github.com</td>")
+    '<td><a href="https://github.com/a#L1">https://github.com/a#L1</a></td><td>see https://github.com</td>'
     """
+    body = re.sub(r"<td>(https://[\w./#~%-]+)</td>", r'<td><a href="\1">\1</a></td>', body)
     body = re.sub(r'(<a href="[\w-]+)\.ipynb"', r'\1.html"', body)
     return re.sub(r'<a href="\.\./[^"]*">(.*?)</a>', r"\1", body, flags=re.DOTALL)
 
