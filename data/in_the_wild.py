@@ -224,6 +224,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--list", action="store_true", help="print repository@commit:path of each file instead")
     add("--to", type=Path, default=CSV, help="the CSV to write")
     options = parser.parse_args(argv)
+    if not options.index.is_file():
+        parser.error(f"--index: {options.index} is no file; see --help for what is wanted")
     if options.list:
         files = needed(options.index, options.literals)
         sys.stdout.writelines(f"{file}\n" for file in files)

@@ -185,6 +185,13 @@ def test_both_ways_to_make_it_give_the_same(tmp_path: Path) -> None:
     assert wild_table(copy)["port"].tolist() == [pd.NA, pd.NA, 53, 8080]
 
 
+def test_an_index_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        in_the_wild.main(["--index", "no-such-file", "--list"])
+    assert ended.value.code == 2
+    assert "no-such-file is no file" in capsys.readouterr().err
+
+
 def test_it_says_what_it_needs(tmp_path: Path) -> None:
     folder = small(tmp_path)
     command = [sys.executable, "data/in_the_wild.py", "--index", str(folder / "index.jsonl")]

@@ -57,7 +57,9 @@ def steps_plot(steps: pd.DataFrame) -> Picture:
     with plain_style():
         tall = _LANE * len(kinds) + 0.3
         height = 0.95 + (tall + _GAP) * len(values)
-        figure = titled_figure(height, title, "release by release; hatched while the kinds differ")
+        figure = titled_figure(
+            height, title, "release by release; hatched while one kind is read and another is not"
+        )
         for number, value in enumerate(values):
             bottom = height - 1.0 - tall - number * (tall + _GAP)
             axis = figure.add_axes((0.135, bottom / height, 0.765, tall / height))
@@ -110,9 +112,9 @@ def _lane(axis: Axes, lane: int, steps: pd.DataFrame) -> list[Mark]:
 
 
 def _differing(axis: Axes, lane: int, steps: pd.DataFrame) -> None:
-    """Where two kinds are not in the same state."""
+    """Where one kind is read and another is not, accepted or not."""
     days = sorted({_day(str(day)) for day in (*steps["date"], *steps["until"])})
     for start, end in pairwise(days):
         of_day = steps[(steps["date"].map(_day) <= start) & (steps["until"].map(_day) > start)]
-        if len(set(of_day["state"])) > 1:
+        if len(set(of_day["state"] == "read")) > 1:
             box(axis, (start, lane + 0.12, end - start, 0.3), _DIFFERS).set(linewidth=0)
