@@ -210,7 +210,7 @@ class _Parser:
             at = self.lines[id(facts), name]
             if name not in known:
                 self.error(at, f"lines: no release of {name!r}")
-            self.mapping(f"{name} of lines", about, _FACTS, at, optional=_FACTS)
+            self.mapping(f"{name!r} of lines", about, _FACTS, at, optional=_FACTS)
 
     def row(self, section: str, keys: set[str], raw: Any, at: int, order: list[str]) -> Row | None:
         by_policy = isinstance(raw, dict) and raw.get("from") == "BackendTLSPolicy"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from hypothesis import settings
 
 # A maintainer's own manifests must not be what notebooks are compared on; and with MPLBACKEND
 # set, a kernel shows no figures.
@@ -22,6 +23,9 @@ _IPYTHON = tempfile.TemporaryDirectory(prefix="ipython-")
 os.environ["IPYTHONDIR"] = _IPYTHON.name
 
 mpl.use("Agg")
+# A busy machine is no failure: how fast things are is for benchmarks.
+settings.register_profile("any speed", deadline=None)
+settings.load_profile("any speed")
 
 
 def pytest_unconfigure() -> None:

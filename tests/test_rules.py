@@ -158,10 +158,10 @@ BROKEN = [
     (
         "v1.9: {envoy",
         "v1.9: {§envoi",
-        "unknown key 'envoi' in v1.9 of lines; known are endOfLife, ",
+        "unknown key 'envoi' in 'v1.9' of lines; known are endOfLife, ",
     ),
     ("v1.9: {envoy: '1.39.0'", "v1.9: {envoy: §1.39", "'1.39' is no text; write it in quotes"),
-    (V02, "§v0.2: [x]", "v0.2 of lines is a list, no mapping"),
+    (V02, "§v0.2: [x]", "'v0.2' of lines is a list, no mapping"),
     # Rows and the whole.
     ("lists:\n", "lists:\n  - §list-last\n", "lists row is 'list-last', no mapping"),
     ("lists:\n", "lists:\n  §-\n", "lists row is nothing, no mapping"),
@@ -321,6 +321,7 @@ PLACES = [
 
 
 @given(st.sampled_from(PLACES), VALUES)
+@example(("lines",), {"\n": None})
 @example(("values", 0, "values"), ["grpc"])  # it loads, so the other branch is taken too
 def test_a_wrong_type_anywhere_is_a_ruleset_error(place: tuple[Any, ...], value: object) -> None:
     top = deepcopy(SMALL)
