@@ -19,8 +19,9 @@ from protocol_analysis.formats import FORMATS, Columns, Row, printable, render
 from protocol_analysis.manifests import split_reader
 from protocol_analysis.reading import Cluster, read
 from protocol_analysis.releases import RulesetError, line_of
-from protocol_analysis.resolver import ASSUMED, resolve
+from protocol_analysis.resolver import ASSUMED
 from protocol_analysis.rules import implementations, ruleset
+from protocol_analysis.speaking import resolve
 
 USAGE, UNREADABLE, INTERRUPTED = 2, 3, 130
 
@@ -52,6 +53,7 @@ _RESOLVE: Columns = {
     "protocol": lambda r: r["protocol"] or "-",
     "http/1.1 forced": lambda r: r["forceHTTP1"],
     "tls": lambda r: r["tls"],
+    "upstream": lambda r: r["upstream"] or "-",
     "row": lambda r: _deciding(r)["row"],
 }
 _RESOLVE_WIDE: Columns = {
@@ -71,6 +73,7 @@ _COVERAGE: Columns = {
     "meant": lambda r: r["meant"],
     "protocol": lambda r: r["protocol"] or "-",
     "tls": lambda r: r["tls"],
+    "upstream": lambda r: r["upstream"] or "-",
     "routes": lambda r: r["routes"],
 }
 _COVERAGE_WIDE: Columns = {

@@ -28,11 +28,12 @@ from protocol_analysis.model import (
     Service,
     ServicePort,
     Target,
+    name_of,
 )
 from protocol_analysis.resolver import TRANSPORTS, Resolution, resolve_target, resolve_with
 from protocol_analysis.rows import Rules
-from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
+from protocol_analysis.speaking import rules_of, told_alone
 
 Port = tuple[Meta, int | None, str | None]  # number and transport; a Backend has neither
 CLASSES = ("recognised", "standard but ignored", "near miss", "silent fallback", "none declared")
@@ -91,14 +92,16 @@ def coverage(
 
     Raises RulesetError for an implementation or a release that is not known.
     """
-    rules = ruleset(implementation).at(release)
+    rules, wires = rules_of(implementation, release)
     scope = Scope(inventory)
     routed = _routed(inventory, rules, scope)
-    rows: list[Coverage] = []
-    for service in (*inventory.services, *inventory.service_imports):
-        rows += [_row(scope, rules, service, port, routed) for port in service.ports]
-    rows += [_row(scope, rules, backend, backend, routed) for backend in inventory.backends]
-    return rows
+    pairs: list[tuple[Target, ServicePort | Backend]] = [
+        (service, port)
+        for service in (*inventory.services, *inventory.service_imports)
+        for port in service.ports
+    ]
+    pairs += [(backend, backend) for backend in inventory.backends]
+    return [_row(scope, rules, wires, target, says, routed) for target, says in pairs]
 
 
 def _routed(inventory: Inventory, rules: Rules, scope: Scope) -> Counter[Port]:
@@ -108,8 +111,7 @@ def _routed(inventory: Inventory, rules: Rules, scope: Scope) -> Counter[Port]:
         if target := resolution.target:
             transport = TRANSPORTS.get(resolution.route.kind, "TCP")
             port = (resolution.ref.port, transport) if target.kind != "Backend" else (None, None)
-            name = (target.group, target.kind, target.namespace, target.name)
-            for meant in scope.nearest(resolution.route, *name):
+            for meant in scope.nearest(resolution.route, *name_of(target)):
                 found[meant.meta, *port] += 1
     return found
 
@@ -117,13 +119,14 @@ def _routed(inventory: Inventory, rules: Rules, scope: Scope) -> Counter[Port]:
 def _row(
     scope: Scope,
     rules: Rules,
+    wires: Rules | None,
     target: Target,
     says: ServicePort | Backend,
     routed: Counter[Port],
 ) -> Coverage:
     meta, values = target.meta, says.values
     port = says if isinstance(says, ServicePort) else None
-    resolution = _alone(scope, rules, target, port)
+    resolution = told_alone(_alone(scope, rules, target, port), target, wires)
     recognised = any(
         rules.value(section, meta.kind, "HTTPRoute", value)
         for value in values
@@ -190,6 +193,7 @@ def _class(*, declared: bool, standard: bool, recognised: bool, meant: str | Non
 def _meant(rules: Rules, kind: str, value: str) -> str | None:
     """The value of this release that `value` nearly is: other case, blanks, prefix or name.
 
+    >>> from protocol_analysis.rules import ruleset
     >>> _meant(ruleset("envoy-gateway").at("v1.8.3"), "Service", "GRPC")
     'grpc'
     >>> _meant(ruleset("envoy-gateway").at("v1.8.3"), "Service", "http") is None
@@ -203,6 +207,7 @@ def readable(rules: Rules, kind: str) -> list[str]:
 
     A kind that has values of its own group admits no others: the schema of a Backend has a list.
 
+    >>> from protocol_analysis.rules import ruleset
     >>> readable(ruleset("envoy-gateway").at("v1.8.3"), "ServiceImport")
     ['kubernetes.io/h2c', 'kubernetes.io/ws', 'kubernetes.io/wss']
 

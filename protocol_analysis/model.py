@@ -11,7 +11,10 @@ may stand several times (a repository of examples); a reference then means the n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from protocol_analysis.policies import Definition, Listener, ListenerSet, Policy, Workload
 
 GATEWAY_API = "gateway.networking.k8s.io"
 ENVOY_GATEWAY = "gateway.envoyproxy.io"
@@ -58,6 +61,7 @@ class Meta:
     world: str = ""
     cluster: str | None = None
     created: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}".replace(" /", " ")
@@ -97,22 +101,33 @@ class ServicePort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A Service, or a ServiceImport: both carry `appProtocol` port by port."""
+    """A Service, or a ServiceImport: both carry `appProtocol` port by port.
+
+    `prefer_local`: it asks for its traffic to stay in the zone.
+    """
 
     meta: Meta
     ports: tuple[ServicePort, ...] = ()
     type: str = ""
+    prefer_local: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """Envoy Gateway's own backend: one list of `appProtocols`, no ports of its own."""
+    """Envoy Gateway's own backend: one list of `appProtocols`, no ports of its own.
+
+    `addresses` has the kinds of its endpoints: IP, FQDN, UDS. `alpn`, `sni` and `sni_of_endpoint`
+    are of its TLS settings.
+    """
 
     meta: Meta
     app_protocols: tuple[str, ...] = ()
     type: str = "Endpoints"
-    unix_socket: bool = False
+    addresses: frozenset[str] = frozenset()
     tls: bool = False
+    alpn: tuple[str, ...] | None = None
+    sni: str | None = None
+    sni_of_endpoint: bool = False
     rejected: str = ""
     declared_at: Position | None = None
 
@@ -137,18 +152,27 @@ Target = Service | Backend
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectRef:
-    """A reference to an object by group, kind, namespace and name (and section, in policies)."""
+    """A reference to an object by group, kind, namespace and name; to a section or port of it."""
 
     group: str
     kind: str
     namespace: str
     name: str
     section: str | None = None
+    port: int | None = None
+
+
+def name_of(it: Meta | ObjectRef) -> tuple[str, str, str, str]:
+    """The group, kind, namespace and name: what tells an object from others in its world."""
+    return (it.group, it.kind, it.namespace, it.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendRef:
-    """One backendRef of a route rule. `rule` and `backend` count from 0, as in the manifest."""
+    """One backendRef of a route rule. `rule` and `backend` count from 0, as in the manifest.
+
+    `filters` are its own, each by its kind; one of Gateway API's has no name.
+    """
 
     rule: int
     role: Literal["forward", "mirror"]
@@ -160,6 +184,7 @@ class BackendRef:
     port: int | None
     weight: int | None
     position: Position
+    filters: tuple[ObjectRef, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's backendRef."""
@@ -170,28 +195,35 @@ class BackendRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A route of any of the five kinds: its parents, and every backend reference in order."""
+    """A route of any of the five kinds: its parents, and every backend reference in order.
+
+    `rules` has the name of each rule, empty where it has none.
+    """
 
     meta: Meta
     parents: tuple[ObjectRef, ...] = ()
     refs: tuple[BackendRef, ...] = ()
     api_version: str = ""
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """A Gateway, by the class that decides who reads it."""
+    """A Gateway, by the class that decides who reads it, its listeners and its EnvoyProxy."""
 
     meta: Meta
     class_name: str = ""
+    listeners: tuple[Listener, ...] = ()
+    proxy: ObjectRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayClass:
-    """A GatewayClass, by the controllerName that reads its Gateways."""
+    """A GatewayClass, by the controllerName that reads its Gateways, and its EnvoyProxy."""
 
     meta: Meta
     controller: str = ""
+    proxy: ObjectRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,16 +236,8 @@ class ReferenceGrant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """A BackendTLSPolicy or a BackendTrafficPolicy: which objects it targets."""
-
-    meta: Meta
-    targets: tuple[ObjectRef, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Other:
-    """An object that is read for its presence only: ServiceExport, EndpointSlice."""
+    """An object that is read for its presence only: ServiceExport, EndpointSlice, Namespace."""
 
     meta: Meta
 
@@ -250,6 +274,13 @@ class Inventory:
     grants: tuple[ReferenceGrant, ...] = ()
     tls_policies: tuple[Policy, ...] = ()
     traffic_policies: tuple[Policy, ...] = ()
+    client_policies: tuple[Policy, ...] = ()
+    patch_policies: tuple[Policy, ...] = ()
+    filters: tuple[Policy, ...] = ()
+    proxies: tuple[Policy, ...] = ()
+    listener_sets: tuple[ListenerSet, ...] = ()
+    definitions: tuple[Definition, ...] = ()
+    workloads: tuple[Workload, ...] = ()
     others: tuple[Other, ...] = ()
     unreadable: tuple[Problem, ...] = ()
     skipped: tuple[Problem, ...] = ()

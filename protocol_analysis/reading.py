@@ -16,8 +16,9 @@ from typing import Any
 from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.manifests import Progress, load, split_reader
 from protocol_analysis.model import Inventory, ManifestError
-from protocol_analysis.resolver import Resolution, resolve
+from protocol_analysis.resolver import Resolution
 from protocol_analysis.rules import ruleset
+from protocol_analysis.speaking import resolve
 
 Manifests = str | Sequence[str] | Mapping[str, str]
 Place = tuple[str | None, list[str], str, str]  # cluster, paths, implementation, release

@@ -33,7 +33,6 @@ from protocol_analysis.model import (
     Target,
 )
 from protocol_analysis.rows import Row, Rules
-from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
 
 _API = "https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/apis"
@@ -70,7 +69,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """What one release makes of one backend reference."""
+    """What one release makes of one backend reference.
+
+    `by_gateway` has what each Gateway speaks where they differ; `upstream` is None then.
+    """
 
     route: Meta
     ref: BackendRef
@@ -79,6 +81,7 @@ class Resolution:
     force_http1: bool = False
     tls: bool = False
     upstream: str | None = None
+    by_gateway: tuple[tuple[str, str], ...] = ()
     implementation: str
     release: str
     reasons: tuple[Reason, ...]
@@ -118,19 +121,14 @@ class Resolution:
         }
 
 
-def resolve(
-    inventory: Inventory, implementation: str = "envoy-gateway", release: str | None = None
+def resolve_with(
+    inventory: Inventory, rules: Rules, scope: Scope | None = None
 ) -> list[Resolution]:
     """One Resolution per backend reference, in the order of the manifests.
 
-    Raises RulesetError for an implementation or a release that is not known.
+    What is then spoken upstream depends on the other references of its rule, and is not told here.
     """
-    return resolve_with(inventory, ruleset(implementation).at(release))
-
-
-def resolve_with(inventory: Inventory, rules: Rules) -> list[Resolution]:
-    """The same with rules at hand: those of a release, or of a proposal."""
-    resolver = _Resolver(Scope(inventory), rules)
+    resolver = _Resolver(scope or Scope(inventory), rules)
     return [resolver.resolve(route, ref) for route in inventory.routes for ref in route.refs]
 
 
@@ -192,7 +190,7 @@ class _Resolver:
             if _is_mesh(parent.group, parent.kind):
                 others.append(f"Service {parent.name} belongs to the mesh")
                 continue
-            controllers, unknown = self.scope.controllers(route, parent)
+            controllers, unknown = self.scope.controllers(route.meta, parent)
             if controllers & set(self.rules.controllers):
                 return [], None
             missing = missing or unknown
@@ -219,10 +217,9 @@ class _Resolver:
         """What stops the reference before its object is looked for."""
         if not self.reads(ref, route):
             return self.not_read(ref, route)
-        origin = route.meta
-        if not self.scope.permitted(origin, ref.group, ref.kind, ref.namespace, ref.name):
-            who, what = f"a {origin.kind} of {origin.namespace}", f"{ref.kind} {ref.name}"
-            text = f"no ReferenceGrant in {ref.namespace} lets {who} refer to {what}"
+        if not self.scope.permitted(route.meta, ref.group, ref.kind, ref.namespace, ref.name):
+            who = f"a {route.meta.kind} of {route.meta.namespace}"
+            text = f"no ReferenceGrant in {ref.namespace} lets {who} refer to {ref.kind} {ref.name}"
             return _stop("not-permitted", text)
         return None
 
@@ -231,14 +228,9 @@ class _Resolver:
     ) -> Resolution:
         """The reference resolved against one object that may be meant."""
         kind = route.meta.kind
-        stop = next(
-            (
-                _reason(row)
-                for row in self.rules.find("refuses", ref.kind, kind)
-                if _CONDITIONS[row.choice](target)
-            ),
-            None,
-        )
+        refusing = self.rules.find("refuses", ref.kind, kind)
+        stops = [_reason(row) for row in refusing if _CONDITIONS[row.choice](target)]
+        stop = stops[0] if stops else None
         transport = TRANSPORTS.get(kind, "TCP")
         ports = _ports(target, ref)
         # The value is read from the first port with that number, whatever its transport.
@@ -303,14 +295,13 @@ def _no_port(service: Service, ref: BackendRef, transport: str) -> Reason:
     return _stop("no-port", f"{transport} port {ref.port} not found on {where}; it has {known}")
 
 
+# Each is asked of the backend kinds that its row names.
 _CONDITIONS: dict[str, Callable[[Target], bool]] = {
-    "externalName": lambda target: isinstance(target, Service) and target.type == "ExternalName",
-    "unixSocket": lambda target: isinstance(target, Backend) and target.unix_socket,
-    "dynamicResolver": lambda target: (
-        isinstance(target, Backend) and target.type == "DynamicResolver"
-    ),
+    "externalName": lambda target: target.type == "ExternalName",
+    "unixSocket": lambda target: "UDS" in getattr(target, "addresses", ()),
+    "dynamicResolver": lambda target: target.type == "DynamicResolver",
     "dynamicResolverWithAppProtocols": lambda target: (
-        isinstance(target, Backend) and target.type == "DynamicResolver" and bool(target.values)
+        target.type == "DynamicResolver" and bool(getattr(target, "values", ()))
     ),
 }
 

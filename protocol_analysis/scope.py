@@ -9,18 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from posixpath import dirname
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from protocol_analysis.model import (
     GATEWAY_API,
     Inventory,
     Meta,
     ObjectRef,
-    Policy,
     ReferenceGrant,
-    Route,
     Target,
+    name_of,
 )
+
+if TYPE_CHECKING:
+    from protocol_analysis.policies import Policy
+
+
+# What a route hangs on; a ListenerSet hangs on a Gateway in turn.
+_HOLDERS = ("Gateway", "ListenerSet", "XListenerSet")
 
 
 class Scope:
@@ -34,6 +40,10 @@ class Scope:
             inventory.backends,
             inventory.gateways,
             inventory.gateway_classes,
+            inventory.routes,
+            inventory.listener_sets,
+            inventory.proxies,
+            inventory.filters,
         ):
             self._add(objects)
         self._grants: dict[tuple[str, str], list[ReferenceGrant]] = {}
@@ -50,7 +60,7 @@ class Scope:
         for item in objects:
             meta = item.meta
             for place in _places(meta.position.file):
-                key = (place, meta.world, meta.group, meta.kind, meta.namespace, meta.name)
+                key = (place, meta.world, *name_of(meta))
                 self._nearest.setdefault(key, []).append(item)
 
     def nearest(
@@ -63,21 +73,24 @@ class Scope:
                 return found
         return []
 
-    def controllers(self, route: Route, parent: ObjectRef) -> tuple[set[str], str]:
+    def controllers(self, seen_from: Meta, parent: ObjectRef) -> tuple[set[str], str]:
         """The controllerNames behind a parent of a route, or what is missing to tell."""
         name = f"{parent.kind} {parent.namespace}/{parent.name}"
-        gateways = self.nearest(
-            route.meta, parent.group, parent.kind, parent.namespace, parent.name
-        )
-        if not gateways:
+        known = parent.kind in _HOLDERS
+        holders = self.nearest(seen_from, *name_of(parent)) if known else []
+        if not holders:
             return set(), name
         found: set[str] = set()
-        for gateway in gateways:
-            classes = self.nearest(
-                gateway.meta, GATEWAY_API, "GatewayClass", "", gateway.class_name
-            )
+        for holder in holders:
+            if parent.kind != "Gateway":
+                of_gateway, unknown = self.controllers(holder.meta, holder.parent)
+                if unknown:
+                    return set(), unknown
+                found |= of_gateway
+                continue
+            classes = self.nearest(holder.meta, GATEWAY_API, "GatewayClass", "", holder.class_name)
             if not classes:
-                return set(), f"{f'GatewayClass {gateway.class_name}'.strip()} of {name}"
+                return set(), f"{f'GatewayClass {holder.class_name}'.strip()} of {name}"
             found |= {gateway_class.controller for gateway_class in classes}
         return (set(), f"the controllerName of {name}") if "" in found else (found, "")
 
@@ -99,7 +112,7 @@ class Scope:
         """Whether a BackendTLSPolicy means this very object, at this port."""
         meta = target.meta
         for policy in self._tls.get((meta.world, meta.kind, meta.name), ()):
-            nearest = self.nearest(policy.meta, meta.group, meta.kind, meta.namespace, meta.name)
+            nearest = self.nearest(policy.meta, *name_of(meta))
             if any(candidate is target for candidate in nearest) and any(
                 self._means(policy, wanted, meta, section) for wanted in policy.targets
             ):
@@ -107,16 +120,10 @@ class Scope:
         return False
 
     def _means(self, policy: Policy, wanted: ObjectRef, meta: Meta, section: str) -> bool:
-        same = (wanted.group, wanted.kind, wanted.namespace, wanted.name) == (
-            meta.group,
-            meta.kind,
-            meta.namespace,
-            meta.name,
-        )
         return (
-            same
+            name_of(wanted) == name_of(meta)
             and wanted.section in (None, section)
-            and self.permitted(policy.meta, meta.group, meta.kind, meta.namespace, meta.name)
+            and self.permitted(policy.meta, *name_of(meta))
         )
 
 

@@ -24,7 +24,9 @@ _OF_SETTING, _OF_FLAGS = ("|".join(field.name for field in fields(it)) for it in
 _HOW = "any|all|no|first|whole|several|lacking"
 _PROTOCOL, _ADDRESS = "(?:HTTP2?|GRPC|HTTPS|TCP|UDP)", "(?:IP|FQDN|UDS|MIXED)"
 _VALUES = rf"protocol {_PROTOCOL}(?: or {_PROTOCOL})*|address {_ADDRESS}(?: or {_ADDRESS})*"
-_IF = rf"(?:is|not) [\w-]+|flag (?:{_OF_FLAGS})|(?:{_HOW}) (?:{_OF_SETTING}|{_VALUES})"
+_FIELDS = "policy [A-Za-z]+[0-9]?(?: or [A-Za-z]+[0-9]?)*"
+_OF = rf"flag (?:{_OF_FLAGS})|(?:{_HOW}) (?:{_OF_SETTING}|{_VALUES})"
+_IF = rf"(?:is|not) [\w-]+|{_FIELDS}|{_OF}"
 _KIND = "|".join(KINDS)
 # What the text of a key looks like, and how that is told.
 _FORMS = {
@@ -51,6 +53,15 @@ def wire(implementation: str = "envoy-gateway") -> Ruleset:
     file = resources.files("protocol_analysis") / "wire" / f"{implementation}.yaml"
     text = file.read_text(encoding="utf-8")
     return replace(known, rows=parse_wire(text, f"wire/{file.name}", known.releases))
+
+
+def wired(implementation: str) -> bool:
+    """Whether there are wire rules for an implementation.
+
+    >>> wired("envoy-gateway")
+    True
+    """
+    return (resources.files("protocol_analysis") / "wire" / f"{implementation}.yaml").is_file()
 
 
 def parse_wire(text: str, name: str, releases: Sequence[str]) -> tuple[Row, ...]:

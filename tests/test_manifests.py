@@ -67,6 +67,15 @@ READ = [
     ("ReferenceGrant", "gateway.networking.k8s.io", GATEWAY_VERSIONS, "grants"),
     ("BackendTLSPolicy", "gateway.networking.k8s.io", "v1alpha2 v1alpha3 v1", "tls_policies"),
     ("BackendTrafficPolicy", "gateway.envoyproxy.io", "v1alpha1", "traffic_policies"),
+    ("ClientTrafficPolicy", "gateway.envoyproxy.io", "v1alpha1", "client_policies"),
+    ("EnvoyPatchPolicy", "gateway.envoyproxy.io", "v1alpha1", "patch_policies"),
+    ("HTTPRouteFilter", "gateway.envoyproxy.io", "v1alpha1", "filters"),
+    ("EnvoyProxy", "gateway.envoyproxy.io", "v1alpha1", "proxies"),
+    ("ListenerSet", "gateway.networking.k8s.io", "v1", "listener_sets"),
+    ("XListenerSet", "gateway.networking.x-k8s.io", "v1alpha1", "listener_sets"),
+    ("CustomResourceDefinition", "apiextensions.k8s.io", "v1beta1 v1", "definitions"),
+    ("Deployment", "apps", "v1beta1 v1beta2 v1", "workloads"),
+    ("Namespace", "", "v1", "others"),
 ]
 
 
@@ -84,7 +93,8 @@ def test_kind_in_every_version(kind: str, group: str, version: str, into: str) -
         f"apiVersion: {group + '/' if group else ''}{version}\n{named('a', '')}kind: {kind}"
     )
     (found,) = getattr(inventory, into)
-    namespace = "" if kind == "GatewayClass" else "default"
+    wide = ("GatewayClass", "CustomResourceDefinition", "Namespace")
+    namespace = "" if kind in wide else "default"
     assert (found.meta.kind, found.meta.group) == (kind, group)
     assert (found.meta.namespace, found.meta.name) == (namespace, "a")
     assert (inventory.unread, inventory.unreadable, inventory.warnings) == ((), (), ())
@@ -176,7 +186,11 @@ def test_what_is_read_and_where_it_stands() -> None:
         "port: 82",
     ]
 
-    assert (backend.type, backend.unix_socket, backend.tls) == ("DynamicResolver", True, True)
+    assert (backend.type, backend.addresses, backend.tls) == (
+        "DynamicResolver",
+        frozenset({"FQDN", "UDS"}),
+        True,
+    )
     assert backend.app_protocols == ("gateway.envoyproxy.io/h2c",)
     assert standing(backend.declared_at) == "- gateway.envoyproxy.io/h2c"
 
@@ -272,7 +286,7 @@ def test_app_protocols(written: str, expected: str | tuple[str, ...]) -> None:
 )
 def test_a_unix_socket(endpoints: str, *, unix: bool) -> None:
     (backend,) = read(f"{BACKEND}spec: {{endpoints: {endpoints}}}").backends
-    assert backend.unix_socket is unix
+    assert ("UDS" in backend.addresses) is unix
 
 
 # A port as written → its number.

@@ -12,7 +12,7 @@ import yaml
 
 from protocol_analysis import Inventory, Resolution, load, resolve, ruleset
 from protocol_analysis.model import ROUTE_KINDS
-from protocol_analysis.resolver import CHECKS
+from protocol_analysis.resolver import CHECKS, resolve_with
 
 CASES = Path(__file__).parent / "manifests"
 NAMES = sorted(file.name.removesuffix(".expected.yaml") for file in CASES.glob("*.expected.yaml"))
@@ -45,7 +45,8 @@ def answer(row: Resolution) -> str:
 
 
 def answers(inventory: Inventory, release: str) -> dict[str, str]:
-    return {reference(row): answer(row) for row in resolve(inventory, release=release)}
+    rules = ruleset().at(release)
+    return {reference(row): answer(row) for row in resolve_with(inventory, rules)}
 
 
 def expected_at(expected: Mapping[str, Any], release: str) -> dict[str, str]:

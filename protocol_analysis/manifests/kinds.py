@@ -8,10 +8,36 @@ its CRD serves, so the version that a manifest is written in decides nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from protocol_analysis.manifests.tree import Mapping, Node, Scalar, Sequence
+from protocol_analysis.manifests.fields import (
+    Source,
+    absent,
+    get,
+    integer,
+    is_true,
+    items,
+    mappings,
+    meta_of,
+    not_a_string,
+    object_ref,
+    text,
+    texts,
+)
+from protocol_analysis.manifests.policies import (
+    client_policy,
+    definition,
+    listener_set,
+    listeners_of,
+    patch_policy,
+    proxy,
+    route_filter,
+    tls_policy,
+    traffic_policy,
+    workload,
+)
+from protocol_analysis.manifests.tree import Mapping, Node, Sequence
 from protocol_analysis.model import (
     ENVOY_GATEWAY,
     GATEWAY_API,
@@ -20,135 +46,23 @@ from protocol_analysis.model import (
     BackendRef,
     Gateway,
     GatewayClass,
-    Meta,
     ObjectRef,
     Other,
-    Policy,
-    Position,
-    Problem,
     ReferenceGrant,
     Route,
     Service,
     ServicePort,
 )
 
-_TOO_LARGE = 2**31
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a document stands, which world it belongs to, and where to say what is wrong in it."""
-
-    file: str
-    document: int
-    world: str
-    cluster: str | None
-    namespace: str
-    fold_keys: bool = False
-    template: bool = False
-    problems: list[Problem] = field(default_factory=list)
-
-    def position(self, node: Node) -> Position:
-        """Where a node stands."""
-        return Position(file=self.file, document=self.document, line=node.line, column=node.column)
-
-    def refuse(self, node: Node, reason: str) -> None:
-        """Say that a node is passed over, and why; the rest of its object is read."""
-        self.problems.append(Problem(position=self.position(node), reason=reason))
-
-
-def get(node: Node | None, *path: str, fold: bool = False) -> Node | None:
-    """The node at `path`, or None. `fold` matches keys in any case, as Go's JSON reader does."""
-    for step in path:
-        if not isinstance(node, Mapping):
-            return None
-        found = node.items.get(step)
-        if found is None and fold:
-            found = next((v for k, v in node.items.items() if k.lower() == step.lower()), None)
-        node = found
-    return node
-
-
-def absent(node: Node | None) -> bool:
-    """Whether nothing is declared: the key is missing, or its value is null."""
-    return node is None or (isinstance(node, Scalar) and node.value() is None)
-
-
-def text(node: Node | None, default: str = "") -> str:
-    """The scalar's text; the default for null, for what is absent and for what is no scalar."""
-    if not isinstance(node, Scalar) or node.value() is None:
-        return default
-    return node.text
-
-
-def items(node: Node | None) -> list[Node]:
-    """The nodes of a list; none where it is no list."""
-    return node.items if isinstance(node, Sequence) else []
-
-
-def _mappings(node: Node | None, source: Source, *path: str) -> list[Node]:
-    """The mappings listed at `path`. What else stands there is refused, but keeps its number."""
-    found = get(node, *path)
-    if found is not None and not absent(found) and not isinstance(found, Sequence):
-        source.refuse(found, f"{path[-1]} is no list, Kubernetes wants one")
-    for item in items(found):
-        if not isinstance(item, Mapping):
-            source.refuse(item, f"{path[-1]} has an item that is no mapping")
-    return items(found)
-
-
-def _integer(node: Node | None, source: Source, name: str) -> int | None:
-    """The integer, quoted or not; None where it is none, and refused where it should be one.
-
-    What is longer than Kubernetes' 32 bits is refused too: no table would hold it.
-    """
-    number = node.integer() if isinstance(node, Scalar) else None
-    if number is not None and abs(number) < _TOO_LARGE:
-        return number
-    if node is not None and not absent(node):
-        what = "no integer" if number is None else "no integer of 32 bits"
-        source.refuse(node, f"{name} is {what}, Kubernetes wants one")
-    return None
-
-
-def _meta(node: Mapping, source: Source, group: str, kind: str, *, namespaced: bool = True) -> Meta:
-    # `namespace: ""` is no namespace either.
-    namespace = (text(get(node, "metadata", "namespace")) or source.namespace) if namespaced else ""
-    return Meta(
-        group=group,
-        kind=kind,
-        namespace=namespace,
-        name=text(get(node, "metadata", "name")),
-        position=source.position(node),
-        world=source.world,
-        cluster=source.cluster,
-        created=text(get(node, "metadata", "creationTimestamp")),
-    )
-
-
-def _not_a_string(node: Node | None, name: str) -> str:
-    """Why the API server would refuse `node` as a string; empty where it would not."""
-    if node is None:
-        return ""
-    if not isinstance(node, Scalar):
-        return f"{name} is a list or a mapping, Kubernetes wants a string"
-    value = node.value()
-    if value is None or isinstance(value, str):
-        return ""
-    kind = "boolean" if isinstance(value, bool) else "number"
-    return (
-        f'{name}: {node.text[:80]} is a {kind}, Kubernetes wants a string; write "{node.text[:80]}"'
-    )
-
 
 def _service(node: Mapping, source: Source, group: str, kind: str) -> Service:
     ports = []
-    for port in _mappings(node, source, "spec", "ports"):
+    for port in mappings(node, source, "spec", "ports"):
         declared = get(port, "appProtocol", fold=source.fold_keys)
-        rejected = _not_a_string(declared, "appProtocol")
+        rejected = not_a_string(declared, "appProtocol")
         ports.append(
             ServicePort(
-                number=_integer(get(port, "port"), source, "port"),
+                number=integer(get(port, "port"), source, "port"),
                 name=text(get(port, "name")),
                 transport=text(get(port, "protocol")) or "TCP",
                 app_protocol=None if absent(declared) or rejected else text(declared),
@@ -157,28 +71,41 @@ def _service(node: Mapping, source: Source, group: str, kind: str) -> Service:
                 declared_at=None if declared is None else source.position(declared),
             )
         )
+    mode = text(get(node, "metadata", "annotations", "service.kubernetes.io/topology-mode"))
+    prefers = text(get(node, "spec", "trafficDistribution"))
     return Service(
-        meta=_meta(node, source, group, kind),
+        meta=meta_of(node, source, group, kind),
         ports=tuple(ports),
         type=text(get(node, "spec", "type")),
+        prefer_local=mode.lower() == "auto" or prefers.startswith("Prefer"),
     )
+
+
+_ADDRESSES = {"ip": "IP", "fqdn": "FQDN", "unix": "UDS"}
 
 
 def _backend(node: Mapping, source: Source, group: str, kind: str) -> Backend:
     declared = get(node, "spec", "appProtocols", fold=source.fold_keys)
     values = items(declared)
-    rejected = next(filter(None, (_not_a_string(v, "appProtocols") for v in values)), "")
+    rejected = next(filter(None, (not_a_string(v, "appProtocols") for v in values)), "")
     if any(absent(value) for value in values):
         rejected = "appProtocols has an empty item, Envoy Gateway wants strings"
     if not absent(declared) and not isinstance(declared, Sequence):
         rejected = "appProtocols is no list, Envoy Gateway wants one"
-    endpoints = _mappings(node, source, "spec", "endpoints")
+    endpoints = mappings(node, source, "spec", "endpoints")
+    tls = get(node, "spec", "tls")
     return Backend(
-        meta=_meta(node, source, group, kind),
+        meta=meta_of(node, source, group, kind),
         app_protocols=() if rejected else tuple(text(value) for value in values),
         type=text(get(node, "spec", "type"), "Endpoints"),
-        unix_socket=any(not absent(get(endpoint, "unix")) for endpoint in endpoints),
-        tls=isinstance(get(node, "spec", "tls"), Mapping),
+        addresses=frozenset(
+            address
+            for key, address in _ADDRESSES.items()
+            if any(not absent(get(endpoint, key)) for endpoint in endpoints)
+        ),
+        tls=isinstance(tls, Mapping),
+        alpn=texts(get(tls, "alpnProtocols")),
+        sni_of_endpoint=is_true(get(tls, "autoSNIFromEndpointHostname")),
         rejected=rejected,
         declared_at=None if declared is None else source.position(declared),
     )
@@ -196,24 +123,33 @@ def _ref(
         kind=kind,
         namespace=text(get(node, "namespace"), namespace),
         name=text(get(node, "name")),
-        port=_integer(get(node, "port"), source, "port"),
-        weight=_integer(get(node, "weight"), source, "weight"),
+        port=integer(get(node, "port"), source, "port"),
+        weight=integer(get(node, "weight"), source, "weight"),
         position=source.position(node),
+        filters=tuple(_filter(item, namespace) for item in mappings(node, source, "filters")),
     )
 
 
+def _filter(node: Node, namespace: str) -> ObjectRef:
+    extension = get(node, "extensionRef")
+    if isinstance(extension, Mapping):
+        return object_ref(extension, namespace)
+    kind = text(get(node, "type"))
+    return ObjectRef(group=GATEWAY_API, kind=kind, namespace=namespace, name="")
+
+
 def _mirrors(node: Node, source: Source) -> Iterator[Node]:
-    for item in _mappings(node, source, "filters"):
+    for item in mappings(node, source, "filters"):
         target = get(item, "requestMirror", "backendRef")
         if text(get(item, "type")) == "RequestMirror" and target is not None:
             yield target
 
 
 def _route(node: Mapping, source: Source, group: str, kind: str) -> Route:
-    meta = _meta(node, source, group, kind)
+    meta = meta_of(node, source, group, kind)
     refs: list[BackendRef] = []
-    for number, rule in enumerate(_mappings(node, source, "spec", "rules")):
-        backends = _mappings(rule, source, "backendRefs")
+    for number, rule in enumerate(mappings(node, source, "spec", "rules")):
+        backends = mappings(rule, source, "backendRefs")
         refs += [
             _ref(n, source, meta.namespace, number, "forward", i) for i, n in enumerate(backends)
         ]
@@ -221,61 +157,56 @@ def _route(node: Mapping, source: Source, group: str, kind: str) -> Route:
         refs += [
             _ref(n, source, meta.namespace, number, "mirror", i) for i, n in enumerate(mirrors)
         ]
-    parents = _mappings(node, source, "spec", "parentRefs")
+    parents = mappings(node, source, "spec", "parentRefs")
     return Route(
         meta=meta,
-        parents=tuple(_object_ref(p, meta.namespace, GATEWAY_API, "Gateway") for p in parents),
+        parents=tuple(_parent(parent, source, meta.namespace) for parent in parents),
         refs=tuple(refs),
         api_version=text(get(node, "apiVersion")),
+        rules=tuple(text(get(rule, "name")) for rule in items(get(node, "spec", "rules"))),
     )
 
 
-def _object_ref(node: Node, namespace: str, group: str = "", kind: str = "") -> ObjectRef:
-    section = get(node, "sectionName")
-    return ObjectRef(
-        group=text(get(node, "group"), group),
-        kind=text(get(node, "kind"), kind),
-        namespace=text(get(node, "namespace"), namespace),
-        name=text(get(node, "name")),
-        section=text(section) or None,
-    )
+def _parent(node: Node, source: Source, namespace: str) -> ObjectRef:
+    port = integer(get(node, "port"), source, "port")
+    return object_ref(node, namespace, GATEWAY_API, "Gateway", port)
 
 
 def _gateway(node: Mapping, source: Source, group: str, kind: str) -> Gateway:
-    class_name = text(get(node, "spec", "gatewayClassName"))
-    return Gateway(meta=_meta(node, source, group, kind), class_name=class_name)
+    meta = meta_of(node, source, group, kind)
+    proxy = get(node, "spec", "infrastructure", "parametersRef")
+    return Gateway(
+        meta=meta,
+        class_name=text(get(node, "spec", "gatewayClassName")),
+        listeners=listeners_of(node, source),
+        proxy=None if absent(proxy) else object_ref(proxy, meta.namespace),
+    )
 
 
 def _gateway_class(node: Mapping, source: Source, group: str, kind: str) -> GatewayClass:
-    controller = text(get(node, "spec", "controllerName"))
+    proxy = get(node, "spec", "parametersRef")
     return GatewayClass(
-        meta=_meta(node, source, group, kind, namespaced=False), controller=controller
+        meta=meta_of(node, source, group, kind, namespaced=False),
+        controller=text(get(node, "spec", "controllerName")),
+        proxy=None if absent(proxy) else object_ref(proxy, ""),
     )
 
 
 def _grant(node: Mapping, source: Source, group: str, kind: str) -> ReferenceGrant:
-    meta = _meta(node, source, group, kind)
+    meta = meta_of(node, source, group, kind)
     return ReferenceGrant(
         meta=meta,
-        origins=tuple(_object_ref(o, "") for o in _mappings(node, source, "spec", "from")),
-        targets=tuple(
-            _object_ref(t, meta.namespace) for t in _mappings(node, source, "spec", "to")
-        ),
+        origins=tuple(object_ref(o, "") for o in mappings(node, source, "spec", "from")),
+        targets=tuple(object_ref(t, meta.namespace) for t in mappings(node, source, "spec", "to")),
     )
 
 
-def _policy(node: Mapping, source: Source, group: str, kind: str) -> Policy:
-    meta = _meta(node, source, group, kind)
-    single = get(node, "spec", "targetRef")
-    targets = [
-        *([single] if isinstance(single, Mapping) else []),
-        *_mappings(node, source, "spec", "targetRefs"),
-    ]
-    return Policy(meta=meta, targets=tuple(_object_ref(t, meta.namespace) for t in targets))
-
-
 def _other(node: Mapping, source: Source, group: str, kind: str) -> Other:
-    return Other(meta=_meta(node, source, group, kind))
+    return Other(meta=meta_of(node, source, group, kind))
+
+
+def _cluster_wide(node: Mapping, source: Source, group: str, kind: str) -> Other:
+    return Other(meta=meta_of(node, source, group, kind, namespaced=False))
 
 
 Reader = Callable[[Mapping, Source, str, str], Any]
@@ -283,13 +214,17 @@ Reader = Callable[[Mapping, Source, str, str], Any]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One row: the kind, its groups, every version that was or is served, the inventory's list."""
+    """One row: the kind, its groups, every version that was or is served, the inventory's list.
+
+    `aside`: it tells something beside the point, so one that cannot be read is no loss.
+    """
 
     kind: str
     groups: tuple[str, ...]
     versions: tuple[str, ...]
     read: Reader
     into: str
+    aside: bool = False
 
 
 _ROUTE_VERSIONS = {
@@ -310,6 +245,7 @@ _ROWS = (
     ),
     Kind("ServiceExport", _IMPORT_GROUPS, ("v1alpha1", "v1beta1", "v1"), _other, "others"),
     Kind("EndpointSlice", ("discovery.k8s.io",), ("v1alpha1", "v1beta1", "v1"), _other, "others"),
+    Kind("Namespace", ("",), ("v1",), _cluster_wide, "others", aside=True),
     Kind("Backend", (ENVOY_GATEWAY,), ("v1alpha1",), _backend, "backends"),
     *(
         Kind(kind, (GATEWAY_API,), versions, _route, "routes")
@@ -325,9 +261,39 @@ _ROWS = (
     ),
     Kind("ReferenceGrant", (GATEWAY_API,), ("v1alpha2", "v1beta1", "v1"), _grant, "grants"),
     Kind(
-        "BackendTLSPolicy", (GATEWAY_API,), ("v1alpha2", "v1alpha3", "v1"), _policy, "tls_policies"
+        "BackendTLSPolicy",
+        (GATEWAY_API,),
+        ("v1alpha2", "v1alpha3", "v1"),
+        tls_policy,
+        "tls_policies",
     ),
-    Kind("BackendTrafficPolicy", (ENVOY_GATEWAY,), ("v1alpha1",), _policy, "traffic_policies"),
+    *(
+        Kind(kind, (ENVOY_GATEWAY,), ("v1alpha1",), reader, into)
+        for kind, reader, into in (
+            ("BackendTrafficPolicy", traffic_policy, "traffic_policies"),
+            ("ClientTrafficPolicy", client_policy, "client_policies"),
+            ("EnvoyPatchPolicy", patch_policy, "patch_policies"),
+            ("HTTPRouteFilter", route_filter, "filters"),
+            ("EnvoyProxy", proxy, "proxies"),
+        )
+    ),
+    Kind("ListenerSet", (GATEWAY_API,), ("v1",), listener_set, "listener_sets"),
+    Kind(
+        "XListenerSet",
+        ("gateway.networking.x-k8s.io",),
+        ("v1alpha1",),
+        listener_set,
+        "listener_sets",
+    ),
+    Kind(
+        "CustomResourceDefinition",
+        ("apiextensions.k8s.io",),
+        ("v1beta1", "v1"),
+        definition,
+        "definitions",
+        aside=True,
+    ),
+    Kind("Deployment", ("apps",), ("v1beta1", "v1beta2", "v1"), workload, "workloads", aside=True),
 )
 KINDS: dict[tuple[str, str], Kind] = {
     (group, row.kind): row for row in _ROWS for group in row.groups

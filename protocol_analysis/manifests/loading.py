@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from protocol_analysis.manifests.composing import Budget
+from protocol_analysis.manifests.fields import Source, absent, get, items, text
 from protocol_analysis.manifests.files import STDIN, files_of, read_text
-from protocol_analysis.manifests.kinds import KINDS, Source, absent, get, items, text
+from protocol_analysis.manifests.kinds import KINDS, Kind
 from protocol_analysis.manifests.nodes import Document, Mapping, Node, Scalar, Sequence, documents
 from protocol_analysis.model import Inventory, ManifestError, Position, Problem
 
@@ -164,14 +165,22 @@ class _Reader:
             source.refuse(node, _TEMPLATE)
         elif row is None:
             self.unread[f"{group}/{kind}" if group else kind] += 1
-        elif found := _template_in(node) if source.template else None:
-            source.refuse(found, _TEMPLATE)
         else:
-            for name in ("metadata", "spec"):
-                part = get(node, name)
-                if part is not None and not absent(part) and not isinstance(part, Mapping):
-                    source.refuse(part, f"{name} is no mapping, Kubernetes wants one")
-            self.objects[row.into].append(row.read(node, source, group, kind))
+            self._known(row, group, node, source)
+
+    def _known(self, row: Kind, group: str, node: Mapping, source: Source) -> None:
+        """Read an object of a kind that is read."""
+        if found := _template_in(node) if source.template else None:
+            if row.aside:
+                self.unread[f"{group}/{row.kind}" if group else row.kind] += 1
+            else:
+                source.refuse(found, _TEMPLATE)
+            return
+        for name in ("metadata", "spec"):
+            part = get(node, name)
+            if part is not None and not absent(part) and not isinstance(part, Mapping):
+                source.refuse(part, f"{name} is no mapping, Kubernetes wants one")
+        self.objects[row.into].append(row.read(node, source, group, row.kind))
 
 
 def _listed(root: Mapping) -> Iterator[Node]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from protocol_analysis.manifests.kinds import get, items, text
+from protocol_analysis.manifests.fields import get, items, text
 from protocol_analysis.manifests.loading import load, read_text
 from protocol_analysis.manifests.nodes import Mapping, Node, documents
 from protocol_analysis.model import ROUTE_KINDS, Inventory, ManifestError, Position

@@ -1,0 +1,280 @@
+"""Which policies reach a route, by release, and what they say together. Pure.
+
+A policy targets a Gateway, a listener, a route or a named rule of one; the nearest to the rule
+comes first. How two of them go together is in the rows of the wire rules: the nearer one replaces
+the other, is filled up from it, or is laid upon it (`mergeType`). Of two policies with one target
+the older one counts, then the first by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from protocol_analysis.model import GATEWAY_API, Gateway, Inventory, Meta, Route, name_of
+from protocol_analysis.policies import Listener, ListenerSet, Policy, Wanted, patched
+from protocol_analysis.resolver import Reason
+from protocol_analysis.rows import Row, Rules
+from protocol_analysis.scope import Scope
+
+LAYERS = {"TLSRoute": "tcp", "TCPRoute": "tcp", "UDPRoute": "udp"}
+# Only some layers take these from a policy; all else the rows of the wire rules sort out.
+_TAKEN = ("proxyProtocol", "useClientProtocol", "http2")
+_SETS = ("ListenerSet", "XListenerSet")
+Aim = tuple[Meta, str | None]
+
+
+def layer_of(route: Meta) -> str:
+    """The layer of a route's Envoy clusters: http, tcp or udp."""
+    return LAYERS.get(route.kind, "http")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """Where a rule of a route hangs: a listener of a Gateway, or of a ListenerSet of one.
+
+    Without a gateway, on one that is not among the manifests.
+    """
+
+    gateway: Gateway | None = None
+    listener: Listener | None = None
+    listener_set: ListenerSet | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """What policies say to a rule of a route where it hangs, and by which rows they reach it."""
+
+    says: dict[str, bool]
+    reasons: tuple[Reason, ...] = ()
+
+
+class Attaching:
+    """The policies of an inventory, by what they target under the wire rules of a release."""
+
+    def __init__(self, inventory: Inventory, scope: Scope, rules: Rules) -> None:
+        self._scope, self._rules = scope, rules
+        self._objects: tuple[Any, ...] = (
+            *inventory.gateways,
+            *inventory.listener_sets,
+            *inventory.routes,
+        )
+        self._labels = {
+            (other.meta.world, other.meta.name): other.meta.labels
+            for other in inventory.others
+            if other.meta.kind == "Namespace"
+        }
+        self._traffic = self._by_aim(inventory.traffic_policies)
+        self._client = self._by_aim(inventory.client_policies)
+
+    def traffic(self, route: Route, rule: int, where: Attachment) -> Reached:
+        """What BackendTrafficPolicies say to a rule, by where it hangs."""
+        layer = layer_of(route.meta)
+        reaches = self._row("reaches", layer)
+        if not reaches:
+            return Reached(says={})
+        name = route.rules[rule] if rule < len(route.rules) else ""
+        own = list(self._of(self._traffic, [(route.meta, name or None), (route.meta, None)]))
+        above = list(self._of(self._traffic, self._above(where)))
+        used, says = self._together(layer, own, above, where)
+        taken = {
+            key: value
+            for key, value in says.items()
+            if key not in _TAKEN or self._row(f"takes-{key}", layer)
+        }
+        reasons = [
+            Reason(row.id, f"{policy.meta} counts: {_said(policy)}. {row.text}", row.source)
+            for policy, row in used
+            if any(key in taken for key, _ in policy.says)
+        ]
+        return Reached(says=taken, reasons=tuple(reasons))
+
+    def http1(self, where: Attachment) -> Policy | None:
+        """The ClientTrafficPolicy of the listener, where it has HTTP/1 settings."""
+        policy = next(self._of(self._client, self._above(where)), None)
+        return policy if policy and dict(policy.says).get("http1") else None
+
+    def unshared(self, route: Route, rule: int, where: Attachment) -> Row | None:
+        """The row by which a policy below the Gateway keeps the backends of a rule to itself."""
+        layer = layer_of(route.meta)
+        name = route.rules[rule] if rule < len(route.rules) else ""
+        own = [(route.meta, name or None), (route.meta, None)]
+        rows = self._rules.find("wire", "unshared", layer)
+        for policy in self._of(self._traffic, [*own, *self._above(where)]):
+            if policy.meta in self._whole(where):
+                continue
+            replaces = not policy.merge and policy in self._of(self._traffic, own)
+            if rows and (replaces or _holds(rows[0], policy)):
+                return rows[0]
+        return None
+
+    def of_gateway(self, where: Attachment) -> dict[str, bool]:
+        """What the policy of the whole Gateway says, which is all that shared backends hear."""
+        policy = next(self._of(self._traffic, self._above(where)[-1:]), None)
+        return dict(policy.says) if policy else {}
+
+    def _whole(self, where: Attachment) -> set[Meta]:
+        """The policy that targets the Gateway itself."""
+        return {policy.meta for policy in self._of(self._traffic, self._above(where)[-1:])}
+
+    def _row(self, term: str, layer: str) -> Row | None:
+        return next(iter(self._rules.find("wire", term, layer)), None)
+
+    def _above(self, where: Attachment) -> list[Aim]:
+        """What hangs above a route, from near to far."""
+        if not where.gateway:
+            return []
+        gateway = where.gateway.meta
+        name = where.listener.name if where.listener else None
+        if where.listener_set:
+            own = where.listener_set.meta
+            return [(own, name), (own, None), (gateway, None)]
+        return [*([(gateway, name)] if name else []), (gateway, None)]
+
+    def _of(self, policies: dict[Aim, list[Policy]], aims: Iterable[Aim]) -> Iterator[Policy]:
+        for aim in dict.fromkeys(aims):
+            yield from policies.get(aim, [])[:1]
+
+    def _together(
+        self, layer: str, own: list[Policy], above: list[Policy], where: Attachment
+    ) -> tuple[list[tuple[Policy, Row]], dict[str, bool]]:
+        """The policies that count, each with the row by which it does, and what they say."""
+        ways = {term: self._row(term, layer) for term in ("reaches", "fills", "merge")}
+        reaches, fills, merge = ways["reaches"], ways["fills"], ways["merge"]
+        if not reaches or not (own or above):
+            return [], {}
+        if own and own[0].merge and merge:
+            with_listener = self._row("merge-listener", layer)
+            whole = self._whole(where)
+            bases = [p for p in above if with_listener or p.meta in whole]
+            used = [(own[0], merge), *((base, with_listener or merge) for base in bases[:1])]
+            return used, dict((patched(own[0], bases[0]) if bases else own[0]).says)
+        first, *rest = [*own, *above]
+        used = [(first, reaches)]
+        for policy in rest:
+            if any(_holds(row, first) for row in self._rules.find("wire", "replaces", layer)):
+                break
+            first = patched(first, policy)
+            used.append((policy, fills or reaches))
+        return used, dict(first.says)
+
+    def _by_aim(self, policies: Sequence[Policy]) -> dict[Aim, list[Policy]]:
+        found: dict[Aim, list[Policy]] = {}
+        for policy in sorted(policies, key=_age):
+            for aim in dict.fromkeys((*self._named(policy), *self._selected(policy))):
+                found.setdefault(aim, []).append(policy)
+        return found
+
+    def _named(self, policy: Policy) -> Iterator[Aim]:
+        targets = policy.targets if self._row("target-list", "http") else policy.targets[:1]
+        for target in targets:
+            section = target.section if self._sections(policy, target.kind) else None
+            if target.section and not section:
+                continue
+            if target.kind in _SETS and not self._row("target-listener-set", "http"):
+                continue
+            if target.namespace != policy.meta.namespace:
+                continue
+            for each in self._scope.nearest(policy.meta, *name_of(target)):
+                yield each.meta, section
+
+    def _sections(self, policy: Policy, kind: str) -> bool:
+        """A ClientTrafficPolicy could always name a listener."""
+        of_listener = policy.meta.kind == "ClientTrafficPolicy" and kind == "Gateway"
+        return of_listener or bool(self._row("target-section", "http"))
+
+    def _selected(self, policy: Policy) -> Iterator[Aim]:
+        if not policy.selectors or not self._row("target-selectors", "http"):
+            return
+        across = self._row("target-across", "http")
+        for selector in policy.selectors:
+            for each in self._objects:
+                meta: Meta = each.meta
+                if (meta.group, meta.kind) != (selector.group, selector.kind):
+                    continue
+                if meta.world != policy.meta.world or not _all(selector.wanted, meta.labels):
+                    continue
+                if meta.namespace != policy.meta.namespace:
+                    labels = self._labels.get((meta.world, meta.namespace), ())
+                    reach = selector.namespaces == "All" or (
+                        selector.namespaces == "Selector" and _all(selector.of_namespace, labels)
+                    )
+                    if not (
+                        across and reach and self._scope.permitted(policy.meta, *name_of(meta))
+                    ):
+                        continue
+                if self._is_near(policy, each):
+                    yield meta, None
+
+    def _is_near(self, policy: Policy, each: Any) -> bool:
+        """Of namesakes only the nearest is meant, by label as by name."""
+        return any(each is near for near in self._scope.nearest(policy.meta, *name_of(each.meta)))
+
+
+def attachments(route: Route, scope: Scope) -> list[Attachment]:
+    """Every listener that a route hangs on, in the order of its parents.
+
+    A parent that is not among the manifests gives none; a Gateway without a listener for the
+    route is one attachment without a listener.
+    """
+    found: list[Attachment] = []
+    for parent in route.parents:
+        for holder in scope.nearest(route.meta, *name_of(parent)):
+            if isinstance(holder, Gateway):
+                pairs: list[tuple[Gateway, ListenerSet | None]] = [(holder, None)]
+            elif isinstance(holder, ListenerSet):
+                wanted = holder.parent
+                of = (GATEWAY_API, "Gateway", wanted.namespace, wanted.name)
+                pairs = [(gateway, holder) for gateway in scope.nearest(holder.meta, *of)]
+            else:
+                continue
+            for gateway, listener_set in pairs:
+                listeners = [
+                    listener
+                    for listener in holder.listeners
+                    if parent.section in (None, listener.name)
+                    and parent.port in (None, listener.port)
+                    and _carries(listener.protocol, route.meta.kind)
+                ]
+                found += [
+                    Attachment(gateway=gateway, listener=each, listener_set=listener_set)
+                    for each in listeners or [None]
+                ]
+    return list(dict.fromkeys(found))
+
+
+_CARRIES = {
+    "HTTP": ("HTTPRoute", "GRPCRoute"),
+    "HTTPS": ("HTTPRoute", "GRPCRoute"),
+    "TLS": ("TLSRoute", "TCPRoute"),
+    "TCP": ("TCPRoute",),
+    "UDP": ("UDPRoute",),
+}
+
+
+def _carries(protocol: str, kind: str) -> bool:
+    """Whether a listener's protocol takes such routes; of another protocol nothing is known.
+
+    Source: https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/apis/v1/gateway_types.go#L447
+    """
+    return kind in _CARRIES.get(protocol, (kind,))
+
+
+def _age(policy: Policy) -> tuple[bool, str, str, str]:
+    meta = policy.meta
+    return (not meta.created, meta.created, meta.namespace, meta.name)
+
+
+def _holds(row: Row, policy: Policy) -> bool:
+    """Whether a row's conditions hold of a policy: that it sets one of some fields."""
+    return all(policy.features & set(condition.split()[1:]) for condition in row.values)
+
+
+def _all(wanted: tuple[Wanted, ...], labels: tuple[tuple[str, str], ...]) -> bool:
+    return all(each.holds(labels) for each in wanted)
+
+
+def _said(policy: Policy) -> str:
+    said = [name if value else f"no {name}" for name, value in policy.says]
+    return ", ".join(said) or "nothing that bears upon the protocol"

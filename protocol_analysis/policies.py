@@ -1,0 +1,126 @@
+"""More nouns: what policies, filters and listeners say, and what they are attached to. Pure.
+
+Envoy Gateway's policies differ in what they say and agree in how they are attached: by name
+(`targets`) or by label (`selectors`), to a Gateway, to one of its listeners, to a route or to one
+of its rules. So one noun holds them all, and `says` holds what matters for the protocol.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from protocol_analysis.model import Meta, ObjectRef, Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a label has to be: `operator` is In, NotIn, Exists or DoesNotExist, as in Kubernetes.
+
+    >>> Wanted(key="app", values=("web",)).holds((("app", "web"),))
+    True
+
+    Source: https://github.com/kubernetes/apimachinery/blob/v0.34.0/pkg/apis/meta/v1/types.go#L1275
+    """
+
+    key: str
+    operator: str = "In"
+    values: tuple[str, ...] = ()
+
+    def holds(self, labels: tuple[tuple[str, str], ...]) -> bool:
+        """Whether these labels are as wanted; what is no operator is never so."""
+        found = dict(labels).get(self.key)
+        match self.operator:
+            case "In":
+                return found in self.values
+            case "NotIn":
+                return found not in self.values
+            case "Exists":
+                return found is not None
+            case "DoesNotExist":
+                return found is None
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selector:
+    """Targets by label: of a kind, in the policy's namespace, in all, or in those with labels.
+
+    Source: https://github.com/envoyproxy/gateway/blob/v1.9.0/api/v1alpha1/policy_helpers.go#L66
+    """
+
+    group: str
+    kind: str
+    wanted: tuple[Wanted, ...] = ()
+    namespaces: str = "Same"
+    of_namespace: tuple[Wanted, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A policy, a filter or an EnvoyProxy: what it targets and what it says.
+
+    `says` names what is set and matters (`useClientProtocol` may be set to false); `features` are
+    all top-level fields that are set, since some releases ask only whether there are any.
+    """
+
+    meta: Meta
+    targets: tuple[ObjectRef, ...] = ()
+    selectors: tuple[Selector, ...] = ()
+    merge: str = ""
+    says: tuple[tuple[str, bool], ...] = ()
+    features: frozenset[str] = frozenset()
+    alpn: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A listener of a Gateway or of a ListenerSet."""
+
+    name: str
+    protocol: str = ""
+    port: int | None = None
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerSet:
+    """More listeners for a Gateway, in an object of their own (ListenerSet, XListenerSet)."""
+
+    meta: Meta
+    parent: ObjectRef
+    listeners: tuple[Listener, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """A CustomResourceDefinition: the versions in which the API server hands a kind out."""
+
+    meta: Meta
+    group: str
+    kind: str
+    served: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A Deployment by its images: that of the gateway tells its release."""
+
+    meta: Meta
+    images: tuple[str, ...] = ()
+
+
+def patched(policy: Policy, base: Policy) -> Policy:
+    """A route's policy with `mergeType`, upon the policy that it is merged with.
+
+    >>> from protocol_analysis.model import Position
+    >>> at = Position(file="p.yaml", document=1, line=1, column=1)
+    >>> meta = Meta(group="", kind="BackendTrafficPolicy", namespace="shop", name="p", position=at)
+    >>> gateway = Policy(meta=meta, says=(("useClientProtocol", True), ("proxyProtocol", True)))
+    >>> route = Policy(meta=meta, says=(("useClientProtocol", False),))
+    >>> dict(patched(route, gateway).says)
+    {'useClientProtocol': False, 'proxyProtocol': True}
+
+    Source: https://github.com/envoyproxy/gateway/blob/v1.4.6/internal/gatewayapi/backendtrafficpolicy.go#L543-L547
+    """
+    says = tuple({**dict(base.says), **dict(policy.says)}.items())
+    return replace(policy, says=says, features=policy.features | base.features)

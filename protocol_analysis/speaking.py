@@ -1,0 +1,378 @@
+"""What is spoken to every backend reference: resolutions, policies and wire rules together. Pure.
+
+For each Gateway that a route hangs on, the backends of a route rule become one Envoy cluster, or
+one each where `splits` says why; the rules of a TCPRoute, TLSRoute or UDPRoute share one, and a
+mirror has its own. Of several listeners with one Gateway the first makes the Envoy cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from protocol_analysis.attaching import (
+    Attaching,
+    Attachment,
+    Reached,
+    attachments,
+    layer_of,
+)
+from protocol_analysis.envoy import Flags, Setting, Upstream
+from protocol_analysis.model import (
+    GATEWAY_API,
+    Backend,
+    BackendRef,
+    Inventory,
+    Meta,
+    ObjectRef,
+    Route,
+    Service,
+    Target,
+    name_of,
+)
+from protocol_analysis.policies import Policy
+from protocol_analysis.resolver import Reason, Resolution, resolve_with
+from protocol_analysis.rows import Rules
+from protocol_analysis.rules import ruleset
+from protocol_analysis.scope import Scope
+from protocol_analysis.upstream import splits, spoken
+from protocol_analysis.wiring import wire, wired
+
+_CODE = "https://github.com/envoyproxy/gateway/blob"
+# What stands beside the rows in the reasons for an upstream, with its source.
+NOTES = {
+    "neighbour": f"{_CODE}/v1.9.0/internal/xds/translator/cluster.go#L286",
+    "no-neighbour": f"{_CODE}/v1.9.0/internal/xds/translator/cluster.go#L286",
+    "http1-policy": f"{_CODE}/v1.0.2/internal/xds/translator/cluster.go#L483",
+    "offers-alpn": f"{_CODE}/v1.5.9/internal/gatewayapi/backendtlspolicy.go#L190",
+    "differs-by-gateway": f"{_CODE}/v1.9.0/internal/xds/translator/translator.go#L1191",
+    "patched": f"{_CODE}/v1.9.0/api/v1alpha1/envoypatchpolicy_types.go",
+}
+# What a reference may lack without being refused: its object may stand elsewhere.
+_UNKNOWN = ("no-object", "ambiguous")
+_TIMEOUTS = ("connectionIdleTimeout", "maxConnectionDuration")
+
+
+def resolve(
+    inventory: Inventory, implementation: str = "envoy-gateway", release: str | None = None
+) -> list[Resolution]:
+    """One Resolution per backend reference, in the order of the manifests, with its upstream.
+
+    Raises RulesetError for an implementation or a release that is not known. For an implementation
+    without wire rules `upstream` is None.
+
+    >>> from protocol_analysis.manifests import load
+    >>> first = resolve(load("data/sample"), release="v1.8.3")[0]
+    >>> first.protocol, first.upstream
+    ('GRPC', 'h2')
+    """
+    return speak(inventory, *rules_of(implementation, release))
+
+
+def rules_of(implementation: str, release: str | None) -> tuple[Rules, Rules | None]:
+    """The rules for protocols and, where there are any, those for the wire."""
+    rules = ruleset(implementation).at(release)
+    return rules, wire(implementation).at(release) if wired(implementation) else None
+
+
+def speak(inventory: Inventory, rules: Rules, wires: Rules | None) -> list[Resolution]:
+    """The same with rules at hand: those of a release, or of a proposal."""
+    scope = Scope(inventory)
+    answers = resolve_with(inventory, rules, scope)
+    if wires is None:
+        return answers
+    speaker = _Speaker(inventory, scope, rules, wires)
+    told: list[Resolution] = []
+    at = 0
+    for route in inventory.routes:
+        own = answers[at : at + len(route.refs)]
+        at += len(own)
+        told += speaker.route(route, own)
+    return told
+
+
+def told_alone(answer: Resolution, target: Target, wires: Rules | None) -> Resolution:
+    """The reference as the only backend of its rule, without policies, with its upstream."""
+    if wires is None or answer.protocol is None:
+        return answer
+    told = spoken([setting_of(answer, target)], Flags(), layer_of(answer.route), wires)
+    return replace(answer, upstream=told.upstream, reasons=(*answer.reasons, *told.reasons))
+
+
+def setting_of(
+    answer: Resolution, target: Target, filters: Iterable[Policy] = (), proxy: Policy | None = None
+) -> Setting:
+    """A resolved reference as Envoy Gateway hands it on: one backend of an Envoy cluster."""
+    backend = target if isinstance(target, Backend) else Backend(meta=target.meta)
+    addresses = backend.addresses if isinstance(target, Backend) else {"IP"}
+    alpn = backend.alpn if backend.alpn is not None else proxy.alpn if proxy else None
+    return Setting(
+        protocol=answer.protocol,
+        tls=answer.tls,
+        force_http1=answer.force_http1,
+        dynamic_resolver=backend.type == "DynamicResolver",
+        credential_injection=any(dict(f.says).get("credentialInjection") for f in filters),
+        sni_of_endpoint=backend.sni_of_endpoint,
+        alpn=alpn if answer.tls else None,
+        filters=bool(answer.ref.filters),
+        address="MIXED" if len(addresses) > 1 else next(iter(addresses), None),
+        prefer_local=isinstance(target, Service) and target.prefer_local,
+    )
+
+
+def flags_of(says: dict[str, bool], *, http1: bool = False, merged: bool = False) -> Flags:
+    """What policies say, as the wire rules ask for it."""
+    return Flags(
+        use_client_protocol=says.get("useClientProtocol", False),
+        proxy_protocol=says.get("proxyProtocol", False),
+        http1_settings=http1,
+        timeouts=any(says.get(name, False) for name in _TIMEOUTS),
+        max_stream_duration=says.get("maxStreamDuration", False),
+        circuit_breaker_max_requests=says.get("maxRequestsPerConnection", False),
+        admission_control=says.get("admissionControl", False),
+        consistent_hash=says.get("consistentHash", False),
+        prefer_local=says.get("preferLocal", False),
+        weighted_zones=says.get("weightedZones", False),
+        merged_backends=merged,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What one Gateway speaks to a reference, and why."""
+
+    gateway: str
+    upstream: str | None
+    reasons: tuple[Reason, ...]
+
+
+class _Speaker:
+    def __init__(self, inventory: Inventory, scope: Scope, rules: Rules, wires: Rules) -> None:
+        self.scope, self.rules, self.wires = scope, rules, wires
+        self.attaching = Attaching(inventory, scope, wires)
+        self.patches = inventory.patch_policies
+        self.proxies = inventory.proxies
+
+    def route(self, route: Route, answers: Sequence[Resolution]) -> list[Resolution]:
+        """The references of a route, each with what is spoken to it."""
+        if not any(answer.protocol for answer in answers):
+            return list(answers)
+        told: dict[BackendRef, list[_Told]] = {answer.ref: [] for answer in answers}
+        places = self.hangs_on(route)
+        for where in places:
+            for group in _groups(route, answers):
+                for ref, said in self.group(route, group, where):
+                    told[ref].append(said)
+        caveats = self.caveats(places)
+        return [_together(answer, told[answer.ref], caveats) for answer in answers]
+
+    def hangs_on(self, route: Route) -> list[Attachment]:
+        """The first listener with each Gateway of ours that the route hangs on."""
+        first: dict[Any, Attachment] = {}
+        for where in attachments(route, self.scope):
+            if where.gateway and self.is_ours(where):
+                first.setdefault(where.gateway.meta, where)
+        return list(first.values()) or [Attachment()]
+
+    def is_ours(self, where: Attachment) -> bool:
+        classes = self.classes(where)
+        controllers = {each.controller for each in classes} - {""}
+        return not controllers or bool(controllers & set(self.rules.controllers))
+
+    def classes(self, where: Attachment) -> list[Any]:
+        if not where.gateway:
+            return []
+        named = (GATEWAY_API, "GatewayClass", "", where.gateway.class_name)
+        return self.scope.nearest(where.gateway.meta, *named)
+
+    def proxy(self, where: Attachment) -> Policy | None:
+        """The EnvoyProxy of a Gateway, else that of its class.
+
+        A translator fixture has one and no GatewayClass that would name it.
+        """
+        if not where.gateway:
+            return None
+        classes = self.classes(where)
+        named = [where.gateway.proxy, *(each.proxy for each in classes)]
+        for ref in filter(None, named):
+            namespace = ref.namespace or where.gateway.meta.namespace
+            found = self.scope.nearest(where.gateway.meta, ref.group, ref.kind, namespace, ref.name)
+            if found and isinstance(found[0], Policy):
+                return found[0]
+        here = [p for p in self.proxies if p.meta.world == where.gateway.meta.world]
+        return here[0] if "#" in where.gateway.meta.world and not classes and here else None
+
+    def group(
+        self, route: Route, answers: Sequence[Resolution], where: Attachment
+    ) -> Iterable[tuple[BackendRef, _Told]]:
+        """What is spoken to the references that would share an Envoy cluster."""
+        layer, mirror = layer_of(route.meta), answers[0].ref.role == "mirror"
+        proxy = self.proxy(where)
+        pairs = [(a, self.setting(a, proxy)) for a in answers if a.protocol]
+        reached = Reached(says={})
+        http1 = None
+        if not mirror:
+            reached = self.attaching.traffic(route, answers[0].ref.rule, where)
+            http1 = self.attaching.http1(where) if layer == "http" else None
+        shared = [] if mirror else self.shared(route, pairs, where, proxy, http1=bool(http1))
+        alone = [pair for pair in pairs if pair not in shared]
+        flags = flags_of(reached.says, http1=bool(http1), merged=bool(shared))
+        gateway = _full_name(where.gateway.meta) if where.gateway else ""
+        for answer, setting in shared:
+            said = self.attaching.of_gateway(where)
+            row = self.wires.find("wire", "shared", layer)[0]
+            told = spoken([setting], flags_of(said), layer, self.wires, role="merged")
+            first = Reason(row.id, row.text, row.source)
+            reasons = (first, *self.reasons(told, layer, setting))
+            yield answer.ref, _Told(gateway, told.upstream, reasons)
+        if not alone:
+            return
+        refused = [
+            Setting(unserved=True)
+            for a in answers
+            if not a.protocol and a.outcome not in (*_UNKNOWN, "weight-0")
+        ]
+        everything = [*(setting for _, setting in alone), *refused]
+        apart = () if mirror else splits(everything, flags, layer, self.wires)
+        role = "mirror" if mirror else ""
+        said_by = (*reached.reasons, *_note_http1(http1))
+        for answer, setting in alone:
+            own = [setting] if apart else [each for _, each in alone]
+            told = spoken(own, flags, layer, self.wires, role=role, whole=everything)
+            why = [*said_by, *(apart if len(everything) > 1 else ())]
+            why += self.reasons(told, layer, setting)
+            if not apart:
+                single = spoken([setting], flags, layer, self.wires, role=role, whole=everything)
+                why += _neighbours(answer, answers, told, single)
+            yield answer.ref, _Told(gateway, told.upstream, tuple(why))
+
+    def setting(self, answer: Resolution, proxy: Policy | None) -> Setting:
+        target = answer.target
+        if target is None:
+            return Setting(protocol=answer.protocol)
+        found = self.scope.nearest(answer.route, *name_of(target))
+        filters = [
+            policy
+            for ref in answer.ref.filters
+            for policy in self.scope.nearest(answer.route, *name_of(ref))
+        ]
+        return setting_of(answer, found[0], filters, proxy)
+
+    def shared(
+        self,
+        route: Route,
+        pairs: list[tuple[Resolution, Setting]],
+        where: Attachment,
+        proxy: Policy | None,
+        *,
+        http1: bool,
+    ) -> list[tuple[Resolution, Setting]]:
+        """The backends that all routes of a Gateway share, where its EnvoyProxy says so."""
+        rows = self.wires.find("wire", "shared", layer_of(route.meta))
+        if not rows or not proxy or not dict(proxy.says).get("mergeBackends") or http1:
+            return []
+        if pairs and self.attaching.unshared(route, pairs[0][0].ref.rule, where):
+            return []
+        wanted = proxy.selectors[0].wanted
+        return [
+            (answer, setting)
+            for answer, setting in pairs
+            if not (setting.filters or setting.dynamic_resolver)
+            and answer.target
+            and all(each.holds(answer.target.labels) for each in wanted)
+        ]
+
+    def reasons(self, told: Upstream, layer: str, setting: Setting) -> list[Reason]:
+        """Why it is told so; on layers tcp and udp, that it makes no difference."""
+        rows = self.wires.find("wire", "layer", layer)
+        if rows:
+            return [Reason(row.id, row.text, row.source) for row in rows]
+        if setting.alpn is None or not self.wires.find("wire", "alpn", layer):
+            return list(told.reasons)
+        offered = ", ".join(setting.alpn) or "nothing"
+        text = f"by its TLS settings the connection offers {offered} in ALPN"
+        return [*told.reasons, _note("offers-alpn", text)]
+
+    def caveats(self, places: Sequence[Attachment]) -> list[Reason]:
+        """The EnvoyPatchPolicies for the Gateways of a route, or for their class."""
+        return [
+            _note("patched", f"{patch.meta} may override all of this")
+            for patch in self.patches
+            if any(self.means(patch, to, where) for to in patch.targets for where in places)
+        ]
+
+    def means(self, patch: Policy, to: ObjectRef, where: Attachment) -> bool:
+        """Whether a patch's target is the Gateway where a route hangs, or the class of it."""
+        if not where.gateway or patch.meta.world != where.gateway.meta.world:
+            return False
+        of_class = to.kind == "GatewayClass"
+        found = self.scope.nearest(
+            patch.meta, GATEWAY_API, to.kind, "" if of_class else to.namespace, to.name
+        )
+        here = self.classes(where) if of_class else [where.gateway]
+        if of_class and not found:
+            return where.gateway.class_name == to.name and not here
+        return any(each is other for each in found for other in here)
+
+
+def _together(answer: Resolution, told: Sequence[_Told], caveats: Sequence[Reason]) -> Resolution:
+    """The reference with what its Gateways speak; where they differ, each by its name."""
+    if not told:
+        return answer
+    facts: dict[str, Any] = {"upstream": told[0].upstream}
+    reasons = [*answer.reasons, *(reason for said in told for reason in said.reasons)]
+    if len({said.upstream for said in told}) > 1:
+        each = tuple(sorted((said.gateway, said.upstream or "-") for said in told))
+        facts = {"by_gateway": each}
+        text = "; ".join(f"Gateway {name} speaks {word}" for name, word in each)
+        reasons.append(_note("differs-by-gateway", text))
+    return replace(answer, reasons=tuple(dict.fromkeys([*reasons, *caveats])), **facts)
+
+
+def _full_name(meta: Meta) -> str:
+    return f"{meta.namespace}/{meta.name}"
+
+
+def _groups(route: Route, answers: Sequence[Resolution]) -> list[list[Resolution]]:
+    """The references that would share an Envoy cluster: those of a rule, or of all rules."""
+    groups: dict[Any, list[Resolution]] = {}
+    for answer in answers:
+        ref = answer.ref
+        rule = ref.rule if layer_of(route.meta) == "http" else -1
+        key = (rule, -1) if ref.role == "forward" else (rule, ref.backend)
+        groups.setdefault((ref.role, *key), []).append(answer)
+    return list(groups.values())
+
+
+def _neighbours(
+    answer: Resolution, answers: Sequence[Resolution], told: Upstream, single: Upstream
+) -> list[Reason]:
+    """What the other backends of the rule do to this one."""
+    notes = []
+    others = [other for other in answers if other.ref != answer.ref]
+    if told.upstream != single.upstream:
+        names = ", ".join(f"{_backend(o)} is {o.protocol}" for o in others if o.protocol)
+        text = f"alone it would be {single.upstream}; in its rule {names}"
+        notes.append(_note("neighbour", text))
+    unknown = [_backend(other) for other in others if other.outcome in _UNKNOWN]
+    if unknown:
+        text = f"{', '.join(unknown)} of the same rule is not known here, and was left out"
+        notes.append(_note("no-neighbour", text))
+    return notes
+
+
+def _backend(answer: Resolution) -> str:
+    ref = answer.ref
+    port = "" if ref.port is None else f":{ref.port}"
+    return f"{ref.kind} {ref.namespace}/{ref.name}{port}"
+
+
+def _note_http1(policy: Policy | None) -> list[Reason]:
+    if not policy:
+        return []
+    return [_note("http1-policy", f"{policy.meta} has HTTP/1 settings for the listener")]
+
+
+def _note(name: str, text: str) -> Reason:
+    return Reason(name, text, NOTES[name])
