@@ -8,6 +8,7 @@ reference looks in its own file, then in its folder, then outward.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from posixpath import dirname
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +128,7 @@ class Scope:
         )
 
 
+@cache
 def _places(file: str) -> list[str]:
     """Where a file stands, from near to far: itself, beside it, then under each folder outward.
 

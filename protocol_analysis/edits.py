@@ -1,0 +1,162 @@
+"""Edits that make a change of release no change: found by trying values on both sides. Pure.
+
+An edit is another `appProtocol` on the port (or `appProtocols` on the Backend) that a reference
+means. It is only offered where both sides then give the very same answer, and where no other
+reference to that object, nor a neighbour in its rules, is spoken to otherwise for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from protocol_analysis.coverage import readable
+from protocol_analysis.model import Backend, BackendRef, Inventory, Meta, Position, Service, name_of
+from protocol_analysis.resolver import Resolution
+from protocol_analysis.rows import Rules
+from protocol_analysis.speaking import speak
+
+Sides = tuple[tuple[Rules, Rules | None], tuple[Rules, Rules | None]]
+Wire = tuple[str | None, tuple[tuple[str, str], ...], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """Write this value at this place; None: remove what is declared."""
+
+    value: str | None
+    target: Meta
+    port: int | None
+    position: Position | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a `diff` row has of it."""
+        target = self.target
+        return {
+            "appProtocol": self.value,
+            "object": {"kind": target.kind, "namespace": target.namespace, "name": target.name},
+            "port": self.port,
+            "position": self.position.as_dict() if self.position else None,
+        }
+
+    def __str__(self) -> str:
+        port = "" if self.port is None else f":{self.port}"
+        where = f"{self.target.kind} {self.target.namespace}/{self.target.name}{port}"
+        if self.value is None:
+            return f"remove appProtocol of {where}"
+        return f"write {self.value} on {where}"
+
+
+def edits(
+    inventory: Inventory, before: Resolution, after: Resolution, sides: Sides
+) -> tuple[Edit | None, Edit | None]:
+    """The edit that keeps today's wire on both sides, and the one that has tomorrow's today."""
+    target = after.target or before.target
+    if target is None or before.ref.weight == 0:
+        return None, None
+    around = _around(inventory, before, target)
+    today, tomorrow = (_wires(_answers(around, side)) for side in sides)
+    keep = adopt = None
+    for value in _candidates(target.kind, sides):
+        changed = with_value(around, target, before.ref.port, value)
+        sides_now = [_answers(changed, side) for side in sides]
+        old, new = (found[before.ref] for found in sides_now)
+        if old.protocol is None or _facts(old) != _facts(new):
+            continue
+        edit = Edit(
+            value=value,
+            target=target,
+            port=before.ref.port if target.kind != "Backend" else None,
+            position=after.declared_at or before.declared_at,
+        )
+        wires, later = (_wires(found) for found in sides_now)
+        if keep is None and wires == today:
+            keep = edit
+        if adopt is None and after.protocol and later == tomorrow:
+            adopt = edit
+    return keep, adopt
+
+
+def wire_of(answer: Resolution) -> Wire:
+    """What is spoken, by which Gateway, and whether over TLS."""
+    return (answer.upstream, answer.by_gateway, answer.tls)
+
+
+def with_value(
+    inventory: Inventory, target: Meta, port: int | None, value: str | None
+) -> Inventory:
+    """The manifests with another value on one port, or on one Backend."""
+    if target.kind == "Backend":
+        values = () if value is None else (value,)
+        backends = [
+            replace(b, app_protocols=values, rejected="") if b.meta == target else b
+            for b in inventory.backends
+        ]
+        return replace(inventory, backends=tuple(backends))
+    services, imports = (
+        tuple(_service_with(s, port, value) if s.meta == target else s for s in objects)
+        for objects in (inventory.services, inventory.service_imports)
+    )
+    return replace(inventory, services=services, service_imports=imports)
+
+
+def _service_with(service: Service, port: int | None, value: str | None) -> Service:
+    ports = [
+        replace(p, app_protocol=value, rejected="") if p.number == port else p
+        for p in service.ports
+    ]
+    return replace(service, ports=tuple(ports))
+
+
+def _candidates(kind: str, sides: Sides) -> list[str | None]:
+    """Of what both sides read: what makes HTTP/2, then nothing at all, then the rest."""
+    (old, new), standard = [rules for rules, _ in sides], sides[1][0].standard
+    both = [name for name in readable(new, kind) if name in readable(old, kind)]
+    both.sort(key=lambda name: name not in standard)
+    rows = {name: new.value("values", kind, "HTTPRoute", name) for name in both}
+    http2 = [name for name, row in rows.items() if row and row.protocol in ("HTTP2", "GRPC")]
+    return [*http2, None, *(name for name in both if name not in http2)]
+
+
+def _around(inventory: Inventory, answer: Resolution, target: Meta) -> Inventory:
+    """The routes that refer to the same object, their namesakes, and all that bears upon them."""
+    wanted = name_of(target)[1:]
+    own = name_of(answer.route)
+    routes = [
+        route
+        for route in inventory.routes
+        if name_of(route.meta) == own
+        or any((ref.kind, ref.namespace, ref.name) == wanted for ref in route.refs)
+    ]
+    names = {(ref.kind, ref.namespace, ref.name) for route in routes for ref in route.refs}
+    parents = {(parent.namespace, parent.name) for route in routes for parent in route.parents}
+    parents |= {(each.parent.namespace, each.parent.name) for each in inventory.listener_sets}
+
+    def near(objects: Sequence[Service] | Sequence[Backend]) -> Iterator[Any]:
+        return (each for each in objects if name_of(each.meta)[1:] in names)
+
+    return replace(
+        inventory,
+        routes=tuple(routes),
+        services=tuple(near(inventory.services)),
+        service_imports=tuple(near(inventory.service_imports)),
+        backends=tuple(near(inventory.backends)),
+        gateways=tuple(
+            each for each in inventory.gateways if (each.meta.namespace, each.meta.name) in parents
+        ),
+    )
+
+
+def _answers(
+    inventory: Inventory, side: tuple[Rules, Rules | None]
+) -> dict[BackendRef, Resolution]:
+    return {answer.ref: answer for answer in speak(inventory, *side)}
+
+
+def _wires(answers: dict[BackendRef, Resolution]) -> dict[BackendRef, Wire]:
+    return {ref: wire_of(answer) for ref, answer in answers.items()}
+
+
+def _facts(answer: Resolution) -> tuple[Any, ...]:
+    return (answer.protocol, answer.force_http1, *wire_of(answer))
