@@ -9,11 +9,14 @@ ruleset       what one implementation does, release by release, as data; made of
 Inventory     what was read: Services, ServiceImports, Backends, routes, policies
 Resolution    what one release makes of one backend reference, with its reasons
 Coverage      what one release makes of one backend port, routed or not
+Change        one backend reference before and after, and what brought that about
 Position      file, document, line, column; from 1
 cluster       a Kubernetes cluster; Envoy's is always an "Envoy cluster"
 """
 
+from protocol_analysis.compare import Change, compare
 from protocol_analysis.coverage import Coverage, coverage
+from protocol_analysis.explain import explain
 from protocol_analysis.manifests import load
 from protocol_analysis.model import Inventory, ManifestError, Position
 from protocol_analysis.releases import RulesetError
@@ -25,6 +28,7 @@ from protocol_analysis.speaking import resolve
 __version__ = "0.1.0"
 
 __all__ = [
+    "Change",
     "Coverage",
     "Inventory",
     "ManifestError",
@@ -33,7 +37,9 @@ __all__ = [
     "Resolution",
     "Ruleset",
     "RulesetError",
+    "compare",
     "coverage",
+    "explain",
     "implementations",
     "load",
     "resolve",

@@ -14,113 +14,34 @@ from typing import Any, NoReturn, TextIO
 from tqdm import tqdm
 
 from protocol_analysis import __version__
+from protocol_analysis.columns import (
+    COVERAGE,
+    COVERAGE_FIELDS,
+    COVERAGE_WIDE,
+    DIFF,
+    DIFF_FIELDS,
+    DIFF_WIDE,
+    IMPLEMENTATIONS,
+    ORDER,
+    RELEASES,
+    RELEASES_WIDE,
+    RESOLVE,
+    RESOLVE_FIELDS,
+    RESOLVE_WIDE,
+)
+from protocol_analysis.compare import EFFECTS, Change, compare, reader, way
 from protocol_analysis.coverage import coverage
+from protocol_analysis.explain import explain
 from protocol_analysis.formats import FORMATS, Columns, Row, printable, render
 from protocol_analysis.manifests import split_reader
 from protocol_analysis.reading import Cluster, read
 from protocol_analysis.releases import RulesetError, line_of
-from protocol_analysis.resolver import ASSUMED
 from protocol_analysis.rules import implementations, ruleset
 from protocol_analysis.speaking import resolve
+from protocol_analysis.upgrade import order, release_of, summary
 
 USAGE, UNREADABLE, INTERRUPTED = 2, 3, 130
-
-
-def _position(row: Row, name: str) -> str:
-    at = row[name]
-    return f"{at['file']}:{at['line']}:{at['column']}" if at else ""
-
-
-def _declared(row: Row) -> Any:
-    """What is declared; an empty text is a declaration too."""
-    return '""' if row["appProtocol"] == "" else row["appProtocol"]
-
-
-def _deciding(row: Row) -> Row:
-    return next(reason for reason in row["reasons"] if reason["row"] != ASSUMED)
-
-
-_RESOLVE: Columns = {
-    "cluster": lambda r: r["cluster"],
-    "route": lambda r: f"{r['route']['kind']} {r['route']['namespace']}/{r['route']['name']}",
-    "rule": lambda r: r["rule"],
-    "role": lambda r: r["role"],
-    "backend": lambda r: (
-        f"{r['backendRef']['kind']} {r['backendRef']['namespace']}/{r['backendRef']['name']}"
-    ),
-    "port": lambda r: r["backendRef"]["port"],
-    "appProtocol": _declared,
-    "protocol": lambda r: r["protocol"] or "-",
-    "http/1.1 forced": lambda r: r["forceHTTP1"],
-    "tls": lambda r: r["tls"],
-    "upstream": lambda r: r["upstream"] or "-",
-    "row": lambda r: _deciding(r)["row"],
-}
-_RESOLVE_WIDE: Columns = {
-    "release": lambda r: r["release"],
-    "why": lambda r: "; ".join(reason["text"] for reason in r["reasons"]),
-    "referenced at": lambda r: _position(r, "referencedAt"),
-    "declared at": lambda r: _position(r, "declaredAt"),
-    "source": lambda r: _deciding(r)["source"],
-}
-_COVERAGE: Columns = {
-    "cluster": lambda r: r["cluster"],
-    "kind": lambda r: r["kind"],
-    "name": lambda r: f"{r['namespace']}/{r['name']}",
-    "port": lambda r: r["port"],
-    "appProtocol": _declared,
-    "class": lambda r: r["class"],
-    "meant": lambda r: r["meant"],
-    "protocol": lambda r: r["protocol"] or "-",
-    "tls": lambda r: r["tls"],
-    "upstream": lambda r: r["upstream"] or "-",
-    "routes": lambda r: r["routes"],
-}
-_COVERAGE_WIDE: Columns = {
-    "port name": lambda r: r["portName"],
-    "transport": lambda r: r["transport"],
-    "standard": lambda r: r["standard"],
-    "declared at": lambda r: _position(r, "declaredAt"),
-}
-_RELEASES: Columns = {
-    "release": lambda r: r["release"],
-    "date": lambda r: r["date"],
-    "line": lambda r: r["line"],
-    "envoy": lambda r: r["envoy"],
-    "end of life": lambda r: r["endOfLife"],
-    "newest": lambda r: r["newest"],
-}
-_RELEASES_WIDE: Columns = {
-    "implementation": lambda r: r["implementation"],
-    "gateway api": lambda r: r["gatewayAPI"],
-    "kubernetes": lambda r: r["kubernetes"],
-}
-_IMPLEMENTATIONS: Columns = {
-    "implementation": lambda r: r["implementation"],
-    "title": lambda r: r["title"],
-    "newest": lambda r: r["newest"],
-    "known until": lambda r: r["knownUntil"],
-    "rows": lambda r: r["rows"],
-}
-
-
-# What a csv has as its columns, whatever the rows.
-_POSITION = ("file", "document", "line", "column")
-_RESOLVE_FIELDS = (
-    "cluster",
-    *(f"route.{name}" for name in ("kind", "namespace", "name")),
-    *("rule", "role", "backend"),
-    *(f"backendRef.{name}" for name in ("group", "kind", "namespace", "name", "port", "weight")),
-    *("appProtocol", "protocol", "forceHTTP1", "tls", "upstream"),
-    *("implementation", "release", "reasons"),
-    *(f"referencedAt.{name}" for name in _POSITION),
-    *(f"declaredAt.{name}" for name in _POSITION),
-)
-_COVERAGE_FIELDS = (
-    *("cluster", "kind", "namespace", "name", "port", "portName", "transport", "appProtocol"),
-    *("standard", "recognised", "class", "meant", "protocol", "upstream", "tls", "routes"),
-    *(f"declaredAt.{name}" for name in _POSITION),
-)
+_SHOWN = 20
 
 
 class _ArgumentParser(argparse.ArgumentParser):
@@ -162,38 +83,38 @@ def _parser() -> argparse.ArgumentParser:
         ("coverage", _run_coverage, "one row per backend port, routed or not"),
     ):
         command = commands.add_parser(name, help=text, description=f"Print {text}.")
-        command.add_argument(
-            "paths",
-            nargs="*",
-            type=_path,
-            metavar="PATH",
-            help="a file, a folder (read recursively), or -",
-        )
-        command.add_argument(
-            "--implementation",
-            default="envoy-gateway",
-            metavar="NAME",
-            help=f"one of: {', '.join(implementations())}; default: %(default)s",
-        )
-        command.add_argument(
-            "--release",
-            metavar="R",
-            help="v1.8.3, 1.8 (its last patch), main; default: the newest final one",
-        )
-        command.add_argument(
-            "--cluster",
-            action="append",
-            default=[],
-            type=_cluster,
-            metavar="NAME=PATH[@IMPLEMENTATION:RELEASE]",
-            help="a cluster of its own; repeatable",
-        )
-        command.add_argument(
-            "--namespace",
-            default="default",
-            help="for objects that name none; default: %(default)s",
-        )
+        _input(command)
         _output(command, run)
+    text = "step by step, why references resolve as they do and what is spoken"
+    command = commands.add_parser("explain", help=text, description=f"Print {text}.")
+    _input(command)
+    command.add_argument("--route", metavar="KIND/NS/NAME", help="of this route; default: of all")
+    _output(command, _run_explain)
+    text = "references whose protocol or upstream changes from one reader to another"
+    command = commands.add_parser("diff", help=text, description=f"Print {text}.")
+    _input(command, release=False)
+    for option, more in (
+        ("--from", "; auto: that of the Deployment among the manifests"),
+        ("--to", "; default: the newest final one"),
+    ):
+        command.add_argument(
+            option,
+            dest=option[2:].replace("from", "start").replace("to", "end"),
+            metavar="A",
+            required=option == "--from",
+            help=f"RELEASE, or IMPLEMENTATION@RELEASE{more}",
+        )
+    command.add_argument(
+        "--via",
+        action="append",
+        default=[],
+        metavar="R",
+        help="a release on the way, or `lines`: the last patch of each line between; repeatable",
+    )
+    command.add_argument(
+        "--order", action="store_true", help="print the steps of the upgrade, in a safe order"
+    )
+    _output(command, _run_diff)
     command = commands.add_parser(
         "releases", help="what the rulesets know, and how new that knowledge is"
     )
@@ -204,6 +125,43 @@ def _parser() -> argparse.ArgumentParser:
         _run_implementations,
     )
     return parser
+
+
+def _input(command: argparse.ArgumentParser, *, release: bool = True) -> None:
+    command.add_argument(
+        "paths",
+        nargs="*",
+        type=_path,
+        metavar="PATH",
+        help="a file, a folder (read recursively), or -",
+    )
+    command.add_argument(
+        "--implementation",
+        default="envoy-gateway",
+        metavar="NAME",
+        help=f"one of: {', '.join(implementations())}; default: %(default)s",
+    )
+    if release:
+        command.add_argument(
+            "--release",
+            metavar="R",
+            help="v1.8.3, 1.8 (its last patch), main; default: the newest final one",
+        )
+    else:
+        command.set_defaults(release=None)
+    command.add_argument(
+        "--cluster",
+        action="append",
+        default=[],
+        type=_cluster,
+        metavar="NAME=PATH[@IMPLEMENTATION:RELEASE]",
+        help="a cluster of its own; repeatable",
+    )
+    command.add_argument(
+        "--namespace",
+        default="default",
+        help="for objects that name none; default: %(default)s",
+    )
 
 
 def _output(command: argparse.ArgumentParser, run: Any) -> None:
@@ -259,7 +217,7 @@ def _run_resolve(options: argparse.Namespace) -> int:
     rows = [
         row.as_dict() for i in inputs for row in resolve(i.inventory, i.implementation, i.release)
     ]
-    return _finish(options, inputs, rows, _RESOLVE, _RESOLVE_WIDE, _RESOLVE_FIELDS)
+    return _finish(options, inputs, rows, RESOLVE, RESOLVE_WIDE, RESOLVE_FIELDS)
 
 
 def _run_coverage(options: argparse.Namespace) -> int:
@@ -267,7 +225,53 @@ def _run_coverage(options: argparse.Namespace) -> int:
     rows = [
         row.as_dict() for i in inputs for row in coverage(i.inventory, i.implementation, i.release)
     ]
-    return _finish(options, inputs, rows, _COVERAGE, _COVERAGE_WIDE, _COVERAGE_FIELDS)
+    return _finish(options, inputs, rows, COVERAGE, COVERAGE_WIDE, COVERAGE_FIELDS)
+
+
+def _run_explain(options: argparse.Namespace) -> int:
+    inputs = _inputs(options)
+    found = [row for i in inputs for row in resolve(i.inventory, i.implementation, i.release)]
+    accounts = explain(found, options.route)
+    if options.route and not accounts:
+        known = sorted({f"{r.route.kind}/{r.route.namespace}/{r.route.name}" for r in found})
+        shown = ", ".join(known[:_SHOWN]) + (" ..." if len(known) > _SHOWN else "")
+        raise RulesetError(f"no references of --route {options.route}; routes are {shown}")
+    if options.output not in ("table", "wide"):
+        rows = [account.as_dict() for account in accounts]
+        return _finish(options, inputs, rows, RESOLVE, RESOLVE_WIDE, RESOLVE_FIELDS)
+    for account in accounts:
+        _write(sys.stdout, _lines(str(account)) + "\n\n")
+    return _said(inputs)
+
+
+def _lines(text: str) -> str:
+    """What manifests say is untrusted, line by line."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _run_diff(options: argparse.Namespace) -> int:
+    end = reader(options.end, options.implementation)
+    if options.start != "auto":
+        way(reader(options.start, options.implementation), options.via, end)
+    inputs = _inputs(options)
+    named = dict(options.cluster)
+    changes: list[Change] = []
+    for i in tqdm(inputs, "comparing", unit="cluster", leave=False, disable=None, delay=1):
+        start = options.start
+        if i.name is not None and split_reader(named[i.name])[1]:
+            start = i.reader  # a cluster may say who reads it today
+        if start == "auto":
+            start = release_of(i.inventory)
+        changes += compare(i.inventory, reader(start, options.implementation), end, options.via)
+    clusters = [i.name for i in inputs]
+    for line in summary(changes, clusters):
+        of = f"{line['cluster']}: " if line["cluster"] else ""
+        _say(of + ", ".join(f"{line[name]} {name}" for name in EFFECTS))
+    if options.order:
+        steps = [step.as_dict() for step in order(changes, clusters)]
+        return _finish(options, inputs, steps, ORDER, {}, tuple(ORDER))
+    rows = [change.as_dict() for change in changes]
+    return _finish(options, inputs, rows, DIFF, DIFF_WIDE, DIFF_FIELDS)
 
 
 def _finish(
@@ -281,6 +285,11 @@ def _finish(
     if not any(row["cluster"] for row in rows):
         columns = {name: get for name, get in columns.items() if name != "cluster"}
     _print(rows, options, columns, wide, fields)
+    return _said(inputs)
+
+
+def _said(inputs: list[Cluster]) -> int:
+    """What was passed over or could not be read; the exit status."""
     unreadable = [problem for i in inputs for problem in i.inventory.unreadable]
     for label, found in (
         ("warning", [problem for i in inputs for problem in i.inventory.warnings]),
@@ -313,7 +322,7 @@ def _run_releases(options: argparse.Namespace) -> int:
                 },
             }
         )
-    _print(rows, options, _RELEASES, _RELEASES_WIDE)
+    _print(rows, options, RELEASES, RELEASES_WIDE)
     return 0
 
 
@@ -328,7 +337,7 @@ def _run_implementations(options: argparse.Namespace) -> int:
         }
         for rules in map(ruleset, implementations())
     ]
-    _print(rows, options, _IMPLEMENTATIONS, {})
+    _print(rows, options, IMPLEMENTATIONS, {})
     return 0
 
 

@@ -59,9 +59,8 @@ class Scope:
 
     def _add(self, objects: Iterable[Any]) -> None:
         for item in objects:
-            meta = item.meta
-            for place in _places(meta.position.file):
-                key = (place, meta.world, *name_of(meta))
+            for place in _places(item.meta.position.file):
+                key = (place, item.meta.world, *name_of(item.meta))
                 self._nearest.setdefault(key, []).append(item)
 
     def nearest(
@@ -77,8 +76,7 @@ class Scope:
     def controllers(self, seen_from: Meta, parent: ObjectRef) -> tuple[set[str], str]:
         """The controllerNames behind a parent of a route, or what is missing to tell."""
         name = f"{parent.kind} {parent.namespace}/{parent.name}"
-        known = parent.kind in _HOLDERS
-        holders = self.nearest(seen_from, *name_of(parent)) if known else []
+        holders = self.nearest(seen_from, *name_of(parent)) if parent.kind in _HOLDERS else []
         if not holders:
             return set(), name
         found: set[str] = set()

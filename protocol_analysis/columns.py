@@ -1,0 +1,161 @@
+"""What each command shows of its rows: the columns of a table, and the fields of a csv."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from protocol_analysis.formats import Columns, Row
+from protocol_analysis.resolver import ASSUMED
+
+
+def _position(row: Row, name: str) -> str:
+    at = row[name]
+    return f"{at['file']}:{at['line']}:{at['column']}" if at else ""
+
+
+def _declared(row: Row) -> Any:
+    """What is declared; an empty text is a declaration too."""
+    return '""' if row["appProtocol"] == "" else row["appProtocol"]
+
+
+def _deciding(row: Row) -> Row:
+    return next(reason for reason in row["reasons"] if reason["row"] != ASSUMED)
+
+
+RESOLVE: Columns = {
+    "cluster": lambda r: r["cluster"],
+    "route": lambda r: f"{r['route']['kind']} {r['route']['namespace']}/{r['route']['name']}",
+    "rule": lambda r: r["rule"],
+    "role": lambda r: r["role"],
+    "backend": lambda r: (
+        f"{r['backendRef']['kind']} {r['backendRef']['namespace']}/{r['backendRef']['name']}"
+    ),
+    "port": lambda r: r["backendRef"]["port"],
+    "appProtocol": _declared,
+    "protocol": lambda r: r["protocol"] or "-",
+    "http/1.1 forced": lambda r: r["forceHTTP1"],
+    "tls": lambda r: r["tls"],
+    "upstream": lambda r: r["upstream"] or "-",
+    "row": lambda r: _deciding(r)["row"],
+}
+RESOLVE_WIDE: Columns = {
+    "release": lambda r: r["release"],
+    "why": lambda r: "; ".join(reason["text"] for reason in r["reasons"]),
+    "referenced at": lambda r: _position(r, "referencedAt"),
+    "declared at": lambda r: _position(r, "declaredAt"),
+    "source": lambda r: _deciding(r)["source"],
+}
+COVERAGE: Columns = {
+    "cluster": lambda r: r["cluster"],
+    "kind": lambda r: r["kind"],
+    "name": lambda r: f"{r['namespace']}/{r['name']}",
+    "port": lambda r: r["port"],
+    "appProtocol": _declared,
+    "class": lambda r: r["class"],
+    "meant": lambda r: r["meant"],
+    "protocol": lambda r: r["protocol"] or "-",
+    "tls": lambda r: r["tls"],
+    "upstream": lambda r: r["upstream"] or "-",
+    "routes": lambda r: r["routes"],
+}
+COVERAGE_WIDE: Columns = {
+    "port name": lambda r: r["portName"],
+    "transport": lambda r: r["transport"],
+    "standard": lambda r: r["standard"],
+    "declared at": lambda r: _position(r, "declaredAt"),
+}
+RELEASES: Columns = {
+    "release": lambda r: r["release"],
+    "date": lambda r: r["date"],
+    "line": lambda r: r["line"],
+    "envoy": lambda r: r["envoy"],
+    "end of life": lambda r: r["endOfLife"],
+    "newest": lambda r: r["newest"],
+}
+RELEASES_WIDE: Columns = {
+    "implementation": lambda r: r["implementation"],
+    "gateway api": lambda r: r["gatewayAPI"],
+    "kubernetes": lambda r: r["kubernetes"],
+}
+IMPLEMENTATIONS: Columns = {
+    "implementation": lambda r: r["implementation"],
+    "title": lambda r: r["title"],
+    "newest": lambda r: r["newest"],
+    "known until": lambda r: r["knownUntil"],
+    "rows": lambda r: r["rows"],
+}
+
+
+# What a csv has as its columns, whatever the rows.
+_POSITION = ("file", "document", "line", "column")
+RESOLVE_FIELDS = (
+    "cluster",
+    *(f"route.{name}" for name in ("kind", "namespace", "name")),
+    *("rule", "role", "backend"),
+    *(f"backendRef.{name}" for name in ("group", "kind", "namespace", "name", "port", "weight")),
+    *("appProtocol", "protocol", "forceHTTP1", "tls", "upstream"),
+    *("implementation", "release", "reasons"),
+    *(f"referencedAt.{name}" for name in _POSITION),
+    *(f"declaredAt.{name}" for name in _POSITION),
+)
+COVERAGE_FIELDS = (
+    *("cluster", "kind", "namespace", "name", "port", "portName", "transport", "appProtocol"),
+    *("standard", "recognised", "class", "meant", "protocol", "upstream", "tls", "routes"),
+    *(f"declaredAt.{name}" for name in _POSITION),
+)
+
+
+def _edit(edit: Row | None) -> str:
+    if edit is None:
+        return "none"
+    value = edit["appProtocol"]
+    return "remove appProtocol" if value is None else f"write {value}"
+
+
+def _wire(side: Row) -> str:
+    tls = "+tls" if side["tls"] else ""
+    return f"{side['upstream'] or '-'}{tls}" if side["protocol"] else "not read"
+
+
+def _cause(cause: Row) -> str:
+    pull = f" #{cause['pull']}" if cause["pull"] else ""
+    return f"{cause['release']}{pull}"
+
+
+DIFF: Columns = {
+    "cluster": lambda r: r["cluster"],
+    "effect": lambda r: f"{r['effect']} (transient)" if r["transient"] else r["effect"],
+    "route": lambda r: f"{r['route']['kind']} {r['route']['namespace']}/{r['route']['name']}",
+    "rule": lambda r: r["rule"],
+    "backend": lambda r: (
+        f"{r['backendRef']['kind']} {r['backendRef']['namespace']}/{r['backendRef']['name']}"
+    ),
+    "port": lambda r: r["backendRef"]["port"],
+    "appProtocol": _declared,
+    "before": lambda r: _wire(r["before"]),
+    "after": lambda r: _wire(r["after"]),
+    "since": lambda r: ", ".join(map(_cause, r["causes"])),
+    "to keep it": lambda r: _edit(r["keep"]),
+    "to have it now": lambda r: _edit(r["adopt"]),
+}
+DIFF_WIDE: Columns = {
+    "from": lambda r: r["from"],
+    "to": lambda r: r["to"],
+    "role": lambda r: r["role"],
+    "protocol": lambda r: f"{r['before']['protocol']} -> {r['after']['protocol']}",
+    "release notes": lambda r: "; ".join(dict.fromkeys(c["notes"] for c in r["causes"])),
+    "why": lambda r: "; ".join(reason["text"] for reason in r["after"]["reasons"]),
+    "referenced at": lambda r: _position(r, "referencedAt"),
+    "declared at": lambda r: _position(r, "declaredAt"),
+}
+_SIDE = ("protocol", "forceHTTP1", "upstream", "tls", "reasons")
+DIFF_FIELDS = (
+    *RESOLVE_FIELDS[:14],
+    *("from", "to", "effect", "transient", "causes", "keep", "adopt"),
+    *(f"{side}.{name}" for side in ("before", "after") for name in _SIDE),
+    *(f"{at}.{name}" for at in ("referencedAt", "declaredAt") for name in _POSITION),
+)
+ORDER: Columns = {
+    name: lambda r, name=name: r[name]  # type: ignore[misc]
+    for name in ("number", "cluster", "action", "why", "left")
+}

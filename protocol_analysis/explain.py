@@ -1,0 +1,150 @@
+"""Why a reference is spoken to as it is: a short account, with a link for every claim. Pure."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from protocol_analysis.resolver import Resolution
+
+GEP_1911 = "https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/geps/gep-1911/index.md"
+# What the Gateway API's proposal on backend protocols wants for each value that it names.
+WANTED = {
+    "kubernetes.io/h2c": "HTTP/2 without TLS",
+    "kubernetes.io/ws": "WebSocket over HTTP/1.1, without TLS",
+    "kubernetes.io/wss": "WebSocket over HTTP/1.1, with TLS",
+}
+_WORDS = {
+    "http/1.1": "HTTP/1.1",
+    "h2": "HTTP/2",
+    "auto": "HTTP/2 or HTTP/1.1, as ALPN has it",
+    "client": "what the client speaks",
+    "tcp": "TCP, as it comes",
+    "udp": "UDP, as it comes",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One sentence, with the place in the manifests or the link that shows it."""
+
+    step: str
+    text: str
+    source: str
+
+    def as_dict(self) -> dict[str, str]:
+        """The step, the text and the source."""
+        return {"step": self.step, "text": self.text, "source": self.source}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What was made of one reference, step by step."""
+
+    resolution: Resolution
+    claims: tuple[Claim, ...]
+
+    @property
+    def title(self) -> str:
+        """Which reference it is about."""
+        r = self.resolution
+        port = "" if r.ref.port is None else f":{r.ref.port}"
+        where = f"{r.route} rule {r.ref.rule} {r.ref.role} {r.ref.backend}"
+        return f"{where} -> {r.ref.kind} {r.ref.namespace}/{r.ref.name}{port}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The `resolve` row, with the claims."""
+        return {
+            **self.resolution.as_dict(),
+            "claims": [claim.as_dict() for claim in self.claims],
+        }
+
+    def __str__(self) -> str:
+        width = max(len(claim.step) for claim in self.claims)
+        lines = [self.title]
+        for claim in self.claims:
+            lines += [
+                f"  {claim.step:<{width}}  {claim.text}",
+                f"  {'':<{width}}  {claim.source}",
+            ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th scope='row'>{html.escape(c.step)}</th>"
+            f"<td>{html.escape(c.text)}</td><td>{_link(c.source)}</td></tr>"
+            for c in self.claims
+        )
+        return f"<table><caption>{html.escape(self.title)}</caption>{rows}</table>"
+
+
+def explain(resolutions: Sequence[Resolution], route: str | None = None) -> list[Account]:
+    """An account of each reference, or of those of one route, written KIND/NAMESPACE/NAME.
+
+    >>> from protocol_analysis import load, resolve
+    >>> rows = resolve(load("data/sample"), release="v1.8.3")
+    >>> account = explain(rows, "HTTPRoute/checkout/checkout")[0]
+    >>> [claim.step for claim in account.claims]
+    ['referenced', 'declared', 'protocol', 'upstream', 'upstream', 'spoken', 'GEP-1911']
+    """
+    return [
+        Account(resolution=each, claims=tuple(_claims(each)))
+        for each in resolutions
+        if route in (None, f"{each.route.kind}/{each.route.namespace}/{each.route.name}")
+    ]
+
+
+def spoken_words(answer: Resolution) -> str:
+    """What is spoken, for people: `HTTP/2 without TLS (h2c)`.
+
+    >>> from protocol_analysis import load, resolve
+    >>> spoken_words(resolve(load("data/sample"), release="v1.8.3")[0])
+    'HTTP/2 without TLS (h2c)'
+    """
+    if answer.by_gateway:
+        return "; ".join(f"{_WORDS.get(word, word)} by {name}" for name, word in answer.by_gateway)
+    if answer.upstream is None:
+        return "nothing" if answer.protocol is None else "not known"
+    tls = "over TLS" if answer.tls else "without TLS"
+    short = " (h2c)" if (answer.upstream, answer.tls) == ("h2", False) else ""
+    return f"{_WORDS[answer.upstream]} {tls}{short}"
+
+
+def _claims(answer: Resolution) -> Iterator[Claim]:
+    ref = answer.ref
+    port = "no port" if ref.port is None else f"port {ref.port}"
+    to = f"{ref.kind} {ref.namespace}/{ref.name}, {port}"
+    yield Claim(step="referenced", text=to, source=str(ref.position))
+    if answer.declared_at:
+        values = answer.app_protocol
+        text = ", ".join(values) if isinstance(values, tuple) else values
+        said = "no appProtocol" if text is None else f"appProtocol {text!r}"
+        yield Claim(step="declared", text=said, source=str(answer.declared_at))
+    decided = False
+    for reason in answer.reasons:
+        step = "assumed" if reason.row == "assumed" else "upstream" if decided else "protocol"
+        decided = decided or reason == answer.deciding
+        text = f"{reason.text} [{reason.row}, {answer.release}]"
+        yield Claim(step=step, text=text, source=reason.source)
+    yield Claim(step="spoken", text=spoken_words(answer), source=answer.reasons[-1].source)
+    yield Claim(step="GEP-1911", text=_wanted(answer), source=GEP_1911)
+
+
+def _wanted(answer: Resolution) -> str:
+    """What GEP-1911 would have wanted."""
+    if answer.route.kind not in ("HTTPRoute", "GRPCRoute"):
+        return "says nothing of this kind of route"
+    declared = answer.app_protocol
+    values = declared if isinstance(declared, tuple) else (declared,) if declared else ()
+    if wanted := [WANTED[value] for value in values if value in WANTED]:
+        return f"wants {', '.join(wanted)}"
+    if not values:
+        return "leaves it to the implementation: nothing is declared"
+    return f"leaves {', '.join(values)} to the implementation: it is none of its names"
+
+
+def _link(source: str) -> str:
+    shown = html.escape(source)
+    return f'<a href="{shown}">source</a>' if source.startswith("https://") else shown

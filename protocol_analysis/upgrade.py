@@ -1,0 +1,128 @@
+"""An upgrade of one gateway or of many: from which release, what for, and in which order. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from protocol_analysis.compare import EFFECTS, Change
+from protocol_analysis.model import Inventory
+from protocol_analysis.releases import RulesetError
+
+# The image of Envoy Gateway's own Deployment; a digest may follow.
+_IMAGE = re.compile(r"(?:\A|/)envoyproxy/gateway(?:-dev)?:(v[0-9][\w.-]*)(?:@.*)?\Z")
+URGENT = ("breaks", "changes", "no longer read")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of an upgrade of many clusters. `left` counts what no edit keeps as it is."""
+
+    number: int
+    cluster: str
+    action: str
+    why: str
+    left: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The step, as the command prints it."""
+        names = ("number", "cluster", "action", "why", "left")
+        return {name: getattr(self, name) for name in names}
+
+
+def release_of(inventory: Inventory) -> str:
+    """The release of the Envoy Gateway that is deployed by these manifests.
+
+    Raises RulesetError where there is none, or more than one.
+
+    >>> release_of(Inventory())
+    Traceback (most recent call last):
+        ...
+    protocol_analysis.releases.RulesetError: --from auto: no Deployment with an image of \
+envoyproxy/gateway in these manifests; name the release
+    """
+    found = {
+        match[1]
+        for workload in inventory.workloads
+        for image in workload.images
+        if (match := _IMAGE.search(image))
+    }
+    if not found:
+        raise RulesetError(
+            "--from auto: no Deployment with an image of envoyproxy/gateway in these manifests; "
+            "name the release"
+        )
+    if len(found) > 1:
+        names = ", ".join(sorted(found))
+        raise RulesetError(f"--from auto: several releases are deployed: {names}; name one")
+    return found.pop()
+
+
+def summary(changes: Sequence[Change], clusters: Sequence[str | None]) -> list[dict[str, Any]]:
+    """How many changes of each effect in each cluster; every cluster has a line.
+
+    >>> summary([], ["east"])[0]["breaks"]
+    0
+    """
+    rows = []
+    for cluster in dict.fromkeys(clusters):
+        own = [change for change in changes if change.before.route.cluster == cluster]
+        counts = {name: sum(change.effect == name for change in own) for name in EFFECTS}
+        rows.append({"cluster": cluster, **counts})
+    return rows
+
+
+def order(changes: Sequence[Change], clusters: Sequence[str | None]) -> list[Step]:
+    """Edits first, wherever they make the upgrade no change; then the clusters, safest first.
+
+    An edit holds on both sides, so it may be made at any time before the upgrade; no step before
+    the upgrade of a cluster changes what is spoken there.
+
+    >>> order([], ["east"])[0].action
+    'upgrade'
+    """
+    left = {name: list(_left(changes, name)) for name in dict.fromkeys(clusters)}
+    steps = [
+        (cluster or "", str(edit), f"{count} references keep their wire")
+        for cluster in left
+        for edit, count in _edits(changes, cluster).items()
+    ]
+    found = [
+        Step(number=at, cluster=cluster, action=action, why=why, left=0)
+        for at, (cluster, action, why) in enumerate(steps, start=1)
+    ]
+    for cluster in sorted(left, key=lambda name: (len(left[name]), name or "")):
+        rest = left[cluster]
+        names = ", ".join(dict.fromkeys(str(change.before.route) for change in rest))
+        found.append(
+            Step(
+                number=len(found) + 1,
+                cluster=cluster or "",
+                action="upgrade",
+                why=f"change with it: {names}" if rest else "nothing changes with it",
+                left=len(rest),
+            )
+        )
+    return found
+
+
+def _urgent(changes: Sequence[Change], cluster: str | None) -> Iterator[Change]:
+    return (
+        change
+        for change in changes
+        if change.before.route.cluster == cluster and change.effect in URGENT
+    )
+
+
+def _left(changes: Sequence[Change], cluster: str | None) -> Iterator[Change]:
+    return (change for change in _urgent(changes, cluster) if change.keep is None)
+
+
+def _edits(changes: Sequence[Change], cluster: str | None) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for change in _urgent(changes, cluster):
+        if change.keep:
+            counts[str(change.keep)] = counts.get(str(change.keep), 0) + 1
+    return counts
