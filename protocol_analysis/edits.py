@@ -78,6 +78,14 @@ def edits(
     return keep, adopt
 
 
+def holds(inventory: Inventory, edit: Edit, answer: Resolution, sides: Sides) -> bool:
+    """Whether after an edit both sides give the very same answer for a reference."""
+    around = _around(inventory, answer, edit.target)
+    changed = with_value(around, edit.target, answer.ref.port, edit.value)
+    old, new = (_answers(changed, side)[answer.ref] for side in sides)
+    return _facts(old) == _facts(new)
+
+
 def wire_of(answer: Resolution) -> Wire:
     """What is spoken, by which Gateway, and whether over TLS."""
     return (answer.upstream, answer.by_gateway, answer.tls)

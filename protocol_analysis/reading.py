@@ -69,6 +69,16 @@ class Read:
         return merged([cluster.inventory for cluster in self.clusters])
 
     @property
+    def names(self) -> list[str | None]:
+        """The clusters' names, in order; None for what is read without one."""
+        return [cluster.name for cluster in self.clusters]
+
+    @property
+    def reference_count(self) -> int:
+        """How many backend references there are, whatever becomes of them."""
+        return sum(len(r.refs) for cluster in self.clusters for r in cluster.inventory.routes)
+
+    @property
     def readers(self) -> str:
         """Who reads: `envoy-gateway@v1.8.3`; of more than two, how many."""
         readers = dict.fromkeys(cluster.reader for cluster in self.clusters)

@@ -31,9 +31,9 @@ from protocol_analysis.model import (
     Target,
     name_of,
 )
-from protocol_analysis.policies import Policy
+from protocol_analysis.policies import Definition, Policy
 from protocol_analysis.resolver import Reason, Resolution, resolve_with
-from protocol_analysis.rows import Rules
+from protocol_analysis.rows import Row, Rules
 from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
 from protocol_analysis.upstream import splits, spoken
@@ -90,6 +90,34 @@ def speak(inventory: Inventory, rules: Rules, wires: Rules | None) -> list[Resol
         at += len(own)
         told += speaker.route(route, own)
     return told
+
+
+def needs(kind: str, wires: Rules) -> tuple[str, Row] | None:
+    """The version in which a release watches a kind, and the row that says so.
+
+    >>> needs("TCPRoute", wire().at("1.9"))[0]
+    'v1'
+    """
+    for row in wires.rows:
+        for term in row.backends:
+            if term.startswith(f"needs-{kind}-"):
+                return term.rpartition("-")[2], row
+    return None
+
+
+def unserved(meta: Meta, definitions: Sequence[Definition], wires: Rules) -> Reason | None:
+    """Why a release does not see an object at all: its CRD is at hand, and serves another version.
+
+    Where no CRD is at hand it is a requirement of the release, and decides nothing.
+    """
+    known = needs(meta.kind, wires)
+    same = [d for d in definitions if (d.group, d.kind) == (meta.group, meta.kind)]
+    own = [d for d in same if d.meta.world == meta.world]
+    if not known or not own or any(known[0] in each.served for each in own):
+        return None
+    row = known[1]
+    served = ", ".join(sorted({v for each in own for v in each.served})) or "nothing"
+    return Reason(row.id, f"{row.text} That of {meta.kind} here serves {served}.", row.source)
 
 
 def told_alone(answer: Resolution, target: Target, wires: Rules | None) -> Resolution:
@@ -151,11 +179,14 @@ class _Speaker:
     def __init__(self, inventory: Inventory, scope: Scope, rules: Rules, wires: Rules) -> None:
         self.scope, self.rules, self.wires = scope, rules, wires
         self.attaching = Attaching(inventory, scope, wires)
+        self.definitions = inventory.definitions
         self.patches = inventory.patch_policies
         self.proxies = inventory.proxies
 
     def route(self, route: Route, answers: Sequence[Resolution]) -> list[Resolution]:
         """The references of a route, each with what is spoken to it."""
+        if missing := unserved(route.meta, self.definitions, self.wires):
+            return [_passed_over(answer, missing) for answer in answers]
         if not any(answer.protocol for answer in answers):
             return list(answers)
         told: dict[BackendRef, list[_Told]] = {answer.ref: [] for answer in answers}
@@ -328,6 +359,11 @@ def _together(answer: Resolution, told: Sequence[_Told], caveats: Sequence[Reaso
         text = "; ".join(f"Gateway {name} speaks {word}" for name, word in each)
         reasons.append(_note("differs-by-gateway", text))
     return replace(answer, reasons=tuple(dict.fromkeys([*reasons, *caveats])), **facts)
+
+
+def _passed_over(answer: Resolution, missing: Reason) -> Resolution:
+    """A reference of a route that the release does not see."""
+    return replace(answer, protocol=None, force_http1=False, tls=False, reasons=(missing,))
 
 
 def _full_name(meta: Meta) -> str:

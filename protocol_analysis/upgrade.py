@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from protocol_analysis.compare import EFFECTS, Change
+from protocol_analysis.compare import EFFECTS, Change, compare
 from protocol_analysis.model import Inventory
+from protocol_analysis.reading import Cluster
 from protocol_analysis.releases import RulesetError
+from protocol_analysis.speaking import needs
+from protocol_analysis.wiring import wire
 
 # The image of Envoy Gateway's own Deployment; a digest may follow.
 _IMAGE = re.compile(r"(?:\A|/)envoyproxy/gateway(?:-dev)?:(v[0-9][\w.-]*)(?:@.*)?\Z")
@@ -30,6 +34,48 @@ class Step:
         """The step, as the command prints it."""
         names = ("number", "cluster", "action", "why", "left")
         return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """A version of a kind that a release watches, and whether the CRDs at hand serve it."""
+
+    kind: str
+    version: str
+    objects: int
+    status: str
+    source: str
+
+
+def requirements(inventory: Inventory, release: str) -> list[Requirement]:
+    """What a release of Envoy Gateway needs the CRDs to serve, for the kinds that are used.
+
+    Source: https://github.com/envoyproxy/gateway/tree/v1.9.0/internal/provider/kubernetes
+
+    >>> requirements(Inventory(), "v1.9.0")
+    []
+    """
+    wires = wire().at(release)
+    used = (
+        *inventory.routes,
+        *inventory.tls_policies,
+        *inventory.listener_sets,
+        *inventory.service_imports,
+    )
+    counts = Counter((each.meta.group, each.meta.kind) for each in used)
+    found = []
+    for (group, kind), objects in sorted(counts.items()):
+        if known := needs(kind, wires):
+            version, row = known
+            here = [d for d in inventory.definitions if (d.group, d.kind) == (group, kind)]
+            served = any(version in each.served for each in here)
+            status = "served" if served else "not served" if here else "no CRD here: look"
+            found.append(
+                Requirement(
+                    kind=kind, version=version, objects=objects, status=status, source=row.source
+                )
+            )
+    return found
 
 
 def release_of(inventory: Inventory) -> str:
@@ -58,6 +104,23 @@ envoyproxy/gateway in these manifests; name the release
         names = ", ".join(sorted(found))
         raise RulesetError(f"--from auto: several releases are deployed: {names}; name one")
     return found.pop()
+
+
+def upgrade(
+    clusters: Sequence[Cluster], end: str | None = None, via: Sequence[str] = ()
+) -> list[Change]:
+    """What changes in each cluster from the release that it has to another, step by step.
+
+    >>> from protocol_analysis.reading import read
+    >>> changes = upgrade(read("data/sample", "v1.8.3").clusters, "v1.9.0")
+    >>> next(change for change in changes if change.effect == "breaks").causes[0].pull
+    9337
+    """
+    return [
+        change
+        for cluster in clusters
+        for change in compare(cluster.inventory, cluster.reader, end, via)
+    ]
 
 
 def summary(changes: Sequence[Change], clusters: Sequence[str | None]) -> list[dict[str, Any]]:

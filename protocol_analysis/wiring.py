@@ -34,7 +34,10 @@ _FORMS = {
     "kinds": (rf"all|(?:{_KIND})(?:, (?:{_KIND}))*", f"all, or some of {', '.join(KINDS)}"),
     "if": (rf"(?:{_IF})(?: and (?:{_IF}))*", "conditions: any tls and no protocol TCP and is AUTO"),
     "gives": ("|".join(CONFIGS), f"one of {', '.join(CONFIGS)}"),
-    "source": (r".*/blob/.*#L\d+(?:-L\d+)?", "a permanent link to a line of a file"),
+    "source": (
+        r".*/(?:blob/.*#L\d+(?:-L\d+)?|tree/.*)",
+        "a permanent link to a line of a file, or to a folder",
+    ),
 }
 KEYS = {"id", "releases", "text", *_FORMS}
 _OPTIONAL = {"if", "gives"}

@@ -18,7 +18,8 @@ from protocol_analysis.wiring import KEYS, parse_wire, wire
 REAL = (resources.files("protocol_analysis") / "wire" / "envoy-gateway.yaml").read_text("utf-8")
 RELEASES = ruleset().releases
 PERMANENT = re.compile(
-    r"https://github\.com/envoyproxy/gateway/blob/([^/]+)/(?:internal|api)/[\w/]+\.go#L\d+(?:-L\d+)?"
+    r"https://github\.com/envoyproxy/gateway/(?:blob|tree)/([^/]+)"
+    r"/(?:internal|api)/[\w/]+(?:\.go#L\d+(?:-L\d+)?)?"
 )
 
 

@@ -14,6 +14,7 @@ from protocol_analysis.plots.grid import (
     rulebook_steps,
 )
 from protocol_analysis.plots.steps import steps_plot
+from protocol_analysis.plots.upgrades import effect_plot, wire_plot
 from protocol_analysis.plots.wild import wild_plot
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Picture",
     "class_plot",
     "declared_plot",
+    "effect_plot",
     "outcome_plot",
     "route_kinds_plot",
     "rulebook_cells",
@@ -28,4 +30,5 @@ __all__ = [
     "rulebook_steps",
     "steps_plot",
     "wild_plot",
+    "wire_plot",
 ]

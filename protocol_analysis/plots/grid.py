@@ -6,7 +6,7 @@ that say the same are one field with one label.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -32,6 +32,7 @@ from protocol_analysis.drawing import (
     write,
 )
 
+Known = Mapping[str, tuple[Look, str]]
 # What a cell says, how it looks, what it means; a word in brackets is not read.
 CELLS = {
     "HTTP2": (Look("#0072B2", light=True), "read"),
@@ -59,7 +60,7 @@ def rulebook_plot(rulebook: pd.DataFrame) -> Picture:
     routes = ", ".join(dict.fromkeys(rulebook["route_kind"]))
     title = "What Envoy Gateway speaks to a backend port, release by release"
     subtitle = f"by the appProtocol declared; {routes}; the newest patch of each release line"
-    return _grid(rulebook_cells(rulebook), title, subtitle)
+    return grid(rulebook_cells(rulebook), title, subtitle)
 
 
 def route_kinds_plot(rulebook: pd.DataFrame) -> Picture:
@@ -77,7 +78,7 @@ def route_kinds_plot(rulebook: pd.DataFrame) -> Picture:
     kinds = ", ".join(dict.fromkeys(rulebook["kind"]))
     title = f"The same value on a {kinds}, behind each kind of route"
     subtitle = "one panel per appProtocol; the newest patch of each release line"
-    return _grid(rulebook_cells(rulebook, ("value", "route_kind")), title, subtitle)
+    return grid(rulebook_cells(rulebook, ("value", "route_kind")), title, subtitle)
 
 
 def rulebook_cells(rulebook: pd.DataFrame, by: tuple[str, str] = ("kind", "value")) -> pd.DataFrame:
@@ -122,29 +123,30 @@ def _in_words(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"spoken": pd.Series(said, dtype="object")})
 
 
-def _grid(cells: pd.DataFrame, title: str, subtitle: str) -> Picture:
+def grid(cells: pd.DataFrame, title: str, subtitle: str, known: Known = CELLS) -> Picture:
+    """Cells as fields with words in them; `known` has the look and the meaning of each word."""
     panels = {
         panel: list(names) for panel, names in groupby(cells.index, lambda n: str(n).split(" ")[0])
     }
     said = [f"{name}: {spoken}" for name, spoken in _in_words(cells)["spoken"].items()]
     marks: list[Mark] = []
     with plain_style():
-        key = 0.24 * ((len(_meanings(cells)) + 1) // 2)
+        key = 0.24 * ((len(_meanings(cells, known)) + 1) // 2)
         height = 1.03 + key + _CELL * len(cells) + _GAP * len(panels)
         figure = titled_figure(height, title, subtitle)
-        _cell_key(figure, cells)
+        _cell_key(figure, cells, known)
         top = height - 1.18 - key
         for panel, names in panels.items():
             tall = _CELL * len(names)
             axis = figure.add_axes((0.225, (top - tall) / height, 0.765, tall / height))
-            marks += _panel(axis, panel, cells.loc[names])
+            marks += _panel(axis, panel, cells.loc[names], known)
             top -= tall + _GAP
     ends = list(dict.fromkeys([*cells.columns[:1], *cells.columns[-1:]]))
     about = " to ".join(["; ".join([title, *ends[:1]]), *ends[1:]])
     return Picture(figure=figure, alt=sentence(". ".join([about, *said])), marks=tuple(marks))
 
 
-def _panel(axis: Axes, kind: str, cells: pd.DataFrame) -> list[Mark]:
+def _panel(axis: Axes, kind: str, cells: pd.DataFrame, known: Known) -> list[Mark]:
     axis.set_xlim(0, len(cells.columns))
     axis.set_ylim(len(cells), 0)
     axis.set_title(kind, fontsize=SIZE, loc="left", weight="bold", pad=4)
@@ -155,7 +157,7 @@ def _panel(axis: Axes, kind: str, cells: pd.DataFrame) -> list[Mark]:
     for y, name in enumerate(cells.index):
         x = 0
         for says, run in _runs(cells.loc[name]):
-            look = _cell_look(says)
+            look = _cell_look(says, known)
             field = box(axis, (x, y, len(run), 1), look)
             field.set(edgecolor="#b9b9b9", linewidth=0)  # of the hatch
             gap = Rectangle((x, y), len(run), 1, fill=False, edgecolor=PAPER, linewidth=1.5)
@@ -166,28 +168,28 @@ def _panel(axis: Axes, kind: str, cells: pd.DataFrame) -> list[Mark]:
     return marks
 
 
-def _cell_look(says: str) -> Look:
-    known = CELLS.get(says)
+def _cell_look(says: str, looks: Known) -> Look:
+    known = looks.get(says)
     return known[0] if known else NOT_READ if says.startswith("(") else PLAIN
 
 
-def _cell_key(figure: Figure, cells: pd.DataFrame) -> None:
+def _cell_key(figure: Figure, cells: pd.DataFrame, known: Known) -> None:
     """What the cells' words mean, above the panels in two columns."""
-    meanings = _meanings(cells)
+    meanings = _meanings(cells, known)
     height = figure.get_figheight()
     for number, (word, meaning) in enumerate(sorted(meanings.items(), key=_unread)):
         column, line = divmod(number, (len(meanings) + 1) // 2)
         x, y = 0.225 + 0.36 * column, 1 - (0.85 + 0.24 * line) / height
-        surface = box(figure, (x, y - 0.09 / height, 0.065, 0.19 / height), _cell_look(word))
+        surface = box(figure, (x, y - 0.09 / height, 0.065, 0.19 / height), _cell_look(word, known))
         surface.set(edgecolor="#b9b9b9")
-        tag(figure, x + 0.0325, y, word, _cell_look(word))
+        tag(figure, x + 0.0325, y, word, _cell_look(word, known))
         write(figure, x + 0.072, y, meaning, va="center", size=SMALL)
 
 
-def _meanings(cells: pd.DataFrame) -> dict[str, str]:
+def _meanings(cells: pd.DataFrame, known: Known) -> dict[str, str]:
     there = set(cells.to_numpy().ravel())
-    plain = sorted(word for word in there if word not in CELLS)
-    meanings = {word: meaning for word, (_, meaning) in CELLS.items() if word in there}
+    plain = sorted(word for word in there if word not in known)
+    meanings = {word: meaning for word, (_, meaning) in known.items() if word in there}
     meanings |= {word: "read" for word in plain if not word.startswith("(")}
     defaults = [word for word in plain if word.startswith("(")]
     if defaults:

@@ -96,6 +96,8 @@ def _report(options: argparse.Namespace) -> int:
         "NAMESPACE": options.namespace,
         "TODAY": datetime.now(UTC).date().isoformat(),
     }
+    if options.release:  # what is asked about is what runs today
+        parameters["FROM"] = found.clusters[0].release
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         failures = _pages(notebooks, parameters, folder)

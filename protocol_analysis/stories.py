@@ -1,0 +1,101 @@
+"""Changes and references picked out for a story: what matters, what surprises, what stays. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from protocol_analysis.compare import Change, Key, facts, key_of
+from protocol_analysis.edits import Sides, holds
+from protocol_analysis.model import Inventory
+from protocol_analysis.reading import Cluster
+from protocol_analysis.resolver import Resolution
+from protocol_analysis.speaking import rules_of
+from protocol_analysis.upgrade import URGENT
+
+Told = TypeVar("Told", Change, Resolution)
+
+
+def urgent(changes: Sequence[Change]) -> list[Change]:
+    """Those that may break requests: breaks, changes, no longer read.
+
+    >>> urgent([])
+    []
+    """
+    return [change for change in changes if change.effect in URGENT]
+
+
+def unexplained(changes: Sequence[Change]) -> list[Change]:
+    """Those between releases of one implementation for which no row began or ended."""
+    return [
+        change
+        for change in changes
+        if not change.causes and change.before.implementation == change.after.implementation
+    ]
+
+
+def transients(steps: Sequence[Change]) -> list[Change]:
+    """Those that come and go on the way."""
+    return [change for change in steps if change.transient]
+
+
+def mixed_rules(told: Sequence[Told]) -> list[Told]:
+    """Those where a neighbour in the rule decides what is spoken, on either side."""
+    return _because(told, "neighbour")
+
+
+def proxy_protocol(told: Sequence[Told]) -> list[Told]:
+    """Those whose protocol options are dropped because of proxyProtocol, on either side."""
+    return _because(told, "dropped-by-proxy-protocol")
+
+
+def afterwards(changes: Sequence[Change]) -> list[Resolution]:
+    """What each reference is spoken to in the end."""
+    return [change.after for change in changes]
+
+
+def composed(steps: Sequence[Change], changes: Sequence[Change]) -> bool:
+    """Whether the steps taken together are the changes from end to end.
+
+    >>> composed([], [])
+    True
+    """
+    first: dict[Key, Resolution] = {}
+    last: dict[Key, Resolution] = {}
+    for step in steps:
+        first.setdefault(key_of(step.before), step.before)
+        last[key_of(step.after)] = step.after
+    whole = {key: (facts(first[key]), facts(last[key])) for key in first}
+    ends = {key_of(c.before): (facts(c.before), facts(c.after)) for c in changes}
+    return ends == {key: both for key, both in whole.items() if both[0] != both[1]}
+
+
+def not_kept(clusters: Sequence[Cluster], changes: Sequence[Change]) -> list[Change]:
+    """Those that are still a change after one of their edits: there should be none.
+
+    >>> not_kept([], [])
+    []
+    """
+    inventories = {cluster.name: cluster.inventory for cluster in clusters}
+    return [
+        change
+        for change in changes
+        if not all(_gone(inventories[change.before.route.cluster], change))
+    ]
+
+
+def _gone(inventory: Inventory, change: Change) -> Iterator[bool]:
+    sides: Sides = (
+        rules_of(change.before.implementation, change.before.release),
+        rules_of(change.after.implementation, change.after.release),
+    )
+    for edit in filter(None, (change.keep, change.adopt)):
+        yield holds(inventory, edit, change.before, sides)
+
+
+def _because(told: Sequence[Told], row: str) -> list[Told]:
+    return [each for each in told if any(r.row == row for s in _sides(each) for r in s.reasons)]
+
+
+def _sides(told: Change | Resolution) -> tuple[Resolution, ...]:
+    return (told.before, told.after) if isinstance(told, Change) else (told,)
