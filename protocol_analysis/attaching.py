@@ -65,6 +65,7 @@ class Attaching:
             for other in inventory.others
             if other.meta.kind == "Namespace"
         }
+        self._targeted: dict[tuple[Meta, Aim], Row] = {}
         self._traffic = self._by_aim(inventory.traffic_policies)
         self._client = self._by_aim(inventory.client_policies)
 
@@ -75,7 +76,8 @@ class Attaching:
         if not reaches:
             return Reached(says={})
         name = route.rules[rule] if rule < len(route.rules) else ""
-        own = list(self._of(self._traffic, [(route.meta, name or None), (route.meta, None)]))
+        mine: list[Aim] = [(route.meta, name or None), (route.meta, None)]
+        own = list(self._of(self._traffic, mine))
         above = list(self._of(self._traffic, self._above(where)))
         used, says = self._together(layer, own, above, where)
         taken = {
@@ -83,12 +85,20 @@ class Attaching:
             for key, value in says.items()
             if key not in _TAKEN or self._row(f"takes-{key}", layer)
         }
-        reasons = [
-            Reason(row.id, f"{policy.meta} counts: {_said(policy)}. {row.text}", row.source)
-            for policy, row in used
-            if any(key in taken for key, _ in policy.says)
-        ]
+        hides = len(used) < len(own) + len(above)
+        reasons: list[Reason] = []
+        for policy, row in used:
+            if hides or any(key in taken for key, _ in policy.says):
+                text = f"{policy.meta} counts: {_said(policy)}. {row.text}"
+                reasons.append(Reason(row.id, text, row.source))
+                reasons += self._how(policy, [*mine, *self._above(where)])
         return Reached(says=taken, reasons=tuple(reasons))
+
+    def _how(self, policy: Policy, aims: Sequence[Aim]) -> Iterator[Reason]:
+        """The row by which a policy may have such a target, where not all releases know it."""
+        for aim in aims:
+            if row := self._targeted.get((policy.meta, aim)):
+                yield Reason(row.id, row.text, row.source)
 
     def http1(self, where: Attachment) -> Policy | None:
         """The ClientTrafficPolicy of the listener, where it has HTTP/1 settings."""
@@ -162,11 +172,14 @@ class Attaching:
     def _by_aim(self, policies: Sequence[Policy]) -> dict[Aim, list[Policy]]:
         found: dict[Aim, list[Policy]] = {}
         for policy in sorted(policies, key=_age):
-            for aim in dict.fromkeys((*self._named(policy), *self._selected(policy))):
-                found.setdefault(aim, []).append(policy)
+            for aim, row in (*self._named(policy), *self._selected(policy)):
+                if policy not in found.setdefault(aim, []):
+                    found[aim].append(policy)
+                if row:
+                    self._targeted[policy.meta, aim] = row
         return found
 
-    def _named(self, policy: Policy) -> Iterator[Aim]:
+    def _named(self, policy: Policy) -> Iterator[tuple[Aim, Row | None]]:
         targets = policy.targets if self._row("target-list", "http") else policy.targets[:1]
         for target in targets:
             section = target.section if self._sections(policy, target.kind) else None
@@ -174,18 +187,21 @@ class Attaching:
                 continue
             if target.kind in _SETS and not self._row("target-listener-set", "http"):
                 continue
+            term = "target-listener-set" if target.kind in _SETS else ""
+            term = "target-section" if section and not term else term
             if target.namespace != policy.meta.namespace:
                 continue
             for each in self._scope.nearest(policy.meta, *name_of(target)):
-                yield each.meta, section
+                yield (each.meta, section), self._row(term, "http") if term else None
 
     def _sections(self, policy: Policy, kind: str) -> bool:
         """A ClientTrafficPolicy could always name a listener."""
         of_listener = policy.meta.kind == "ClientTrafficPolicy" and kind == "Gateway"
         return of_listener or bool(self._row("target-section", "http"))
 
-    def _selected(self, policy: Policy) -> Iterator[Aim]:
-        if not policy.selectors or not self._row("target-selectors", "http"):
+    def _selected(self, policy: Policy) -> Iterator[tuple[Aim, Row | None]]:
+        by_label = self._row("target-selectors", "http")
+        if not policy.selectors or not by_label:
             return
         across = self._row("target-across", "http")
         for selector in policy.selectors:
@@ -205,7 +221,8 @@ class Attaching:
                     ):
                         continue
                 if self._is_near(policy, each):
-                    yield meta, None
+                    beyond = meta.namespace != policy.meta.namespace
+                    yield (meta, None), across if beyond else by_label
 
     def _is_near(self, policy: Policy, each: Any) -> bool:
         """Of namesakes only the nearest is meant, by label as by name."""

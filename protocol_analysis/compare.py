@@ -18,7 +18,7 @@ from protocol_analysis.edits import Edit, Sides, edits
 from protocol_analysis.history import Cause, causes
 from protocol_analysis.model import Inventory, Meta
 from protocol_analysis.releases import RulesetError, finals, line_of, release_key
-from protocol_analysis.resolver import Resolution
+from protocol_analysis.resolver import Reason, Resolution
 from protocol_analysis.rules import implementations, ruleset
 from protocol_analysis.speaking import rules_of, speak
 
@@ -226,9 +226,16 @@ def _causes(
     one, other = before[keys[0]], after[keys[0]]
     if one.implementation != other.implementation:
         return ()
-    old = [reason for key in keys for reason in before[key].reasons]
-    new = [reason for key in keys for reason in after[key].reasons]
+    old = [reason for key in keys for reason in _reasons(before[key])]
+    new = [reason for key in keys for reason in _reasons(after[key])]
     return causes(old, new, one.implementation, one.release, other.release)
+
+
+def _reasons(answer: Resolution) -> list[Reason]:
+    """Its reasons, and the row by which its kind is accepted at all."""
+    rules = ruleset(answer.implementation).at(answer.release)
+    accepted = rules.find("accepts", answer.ref.kind, answer.route.kind)
+    return [*answer.reasons, *(Reason(row.id, row.text, row.source) for row in accepted)]
 
 
 def _side(answer: Resolution) -> dict[str, Any]:

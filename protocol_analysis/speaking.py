@@ -31,13 +31,13 @@ from protocol_analysis.model import (
     Target,
     name_of,
 )
-from protocol_analysis.policies import Definition, Policy
+from protocol_analysis.policies import Policy
 from protocol_analysis.resolver import Reason, Resolution, resolve_with
-from protocol_analysis.rows import Row, Rules
+from protocol_analysis.rows import Rules
 from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
 from protocol_analysis.upstream import splits, spoken
-from protocol_analysis.wiring import wire, wired
+from protocol_analysis.wiring import unserved, wire, wired
 
 _CODE = "https://github.com/envoyproxy/gateway/blob"
 # What stands beside the rows in the reasons for an upstream, with its source.
@@ -90,34 +90,6 @@ def speak(inventory: Inventory, rules: Rules, wires: Rules | None) -> list[Resol
         at += len(own)
         told += speaker.route(route, own)
     return told
-
-
-def needs(kind: str, wires: Rules) -> tuple[str, Row] | None:
-    """The version in which a release watches a kind, and the row that says so.
-
-    >>> needs("TCPRoute", wire().at("1.9"))[0]
-    'v1'
-    """
-    for row in wires.rows:
-        for term in row.backends:
-            if term.startswith(f"needs-{kind}-"):
-                return term.rpartition("-")[2], row
-    return None
-
-
-def unserved(meta: Meta, definitions: Sequence[Definition], wires: Rules) -> Reason | None:
-    """Why a release does not see an object at all: its CRD is at hand, and serves another version.
-
-    Where no CRD is at hand it is a requirement of the release, and decides nothing.
-    """
-    known = needs(meta.kind, wires)
-    same = [d for d in definitions if (d.group, d.kind) == (meta.group, meta.kind)]
-    own = [d for d in same if d.meta.world == meta.world]
-    if not known or not own or any(known[0] in each.served for each in own):
-        return None
-    row = known[1]
-    served = ", ".join(sorted({v for each in own for v in each.served})) or "nothing"
-    return Reason(row.id, f"{row.text} That of {meta.kind} here serves {served}.", row.source)
 
 
 def told_alone(answer: Resolution, target: Target, wires: Rules | None) -> Resolution:

@@ -12,8 +12,7 @@ from protocol_analysis.compare import EFFECTS, Change, compare
 from protocol_analysis.model import Inventory
 from protocol_analysis.reading import Cluster
 from protocol_analysis.releases import RulesetError
-from protocol_analysis.speaking import needs
-from protocol_analysis.wiring import wire
+from protocol_analysis.wiring import needs, wire
 
 # The image of Envoy Gateway's own Deployment; a digest may follow.
 _IMAGE = re.compile(r"(?:\A|/)envoyproxy/gateway(?:-dev)?:(v[0-9][\w.-]*)(?:@.*)?\Z")
@@ -56,7 +55,7 @@ def requirements(inventory: Inventory, release: str) -> list[Requirement]:
     []
     """
     wires = wire().at(release)
-    used = (
+    used: tuple[Any, ...] = (
         *inventory.routes,
         *inventory.tls_policies,
         *inventory.listener_sets,

@@ -16,8 +16,11 @@ from importlib import resources
 from typing import Any
 
 from protocol_analysis.envoy import CONFIGS, KINDS, Flags, Setting
+from protocol_analysis.model import Meta
+from protocol_analysis.policies import Definition
 from protocol_analysis.releases import RulesetError, expand, release_key
-from protocol_analysis.rows import Row, Ruleset
+from protocol_analysis.resolver import Reason
+from protocol_analysis.rows import Row, Rules, Ruleset
 from protocol_analysis.rules import _Parser, ruleset
 
 _OF_SETTING, _OF_FLAGS = ("|".join(field.name for field in fields(it)) for it in (Setting, Flags))
@@ -65,6 +68,34 @@ def wired(implementation: str) -> bool:
     True
     """
     return (resources.files("protocol_analysis") / "wire" / f"{implementation}.yaml").is_file()
+
+
+def needs(kind: str, wires: Rules) -> tuple[str, Row] | None:
+    """The version in which a release watches a kind, and the row that says so.
+
+    >>> needs("TCPRoute", wire().at("1.9"))[0]
+    'v1'
+    """
+    for row in wires.rows:
+        for term in row.backends:
+            if term.startswith(f"needs-{kind}-"):
+                return term.rpartition("-")[2], row
+    return None
+
+
+def unserved(meta: Meta, definitions: Sequence[Definition], wires: Rules) -> Reason | None:
+    """Why a release does not see an object at all: its CRD is at hand, and serves another version.
+
+    Where no CRD is at hand it is a requirement of the release, and decides nothing.
+    """
+    known = needs(meta.kind, wires)
+    same = [d for d in definitions if (d.group, d.kind) == (meta.group, meta.kind)]
+    own = [d for d in same if d.meta.world == meta.world]
+    if not known or not own or any(known[0] in each.served for each in own):
+        return None
+    row = known[1]
+    served = ", ".join(sorted({v for each in own for v in each.served})) or "nothing"
+    return Reason(row.id, f"{row.text} That of {meta.kind} here serves {served}.", row.source)
 
 
 def parse_wire(text: str, name: str, releases: Sequence[str]) -> tuple[Row, ...]:

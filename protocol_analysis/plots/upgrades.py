@@ -80,6 +80,8 @@ def wire_plot(wires: pd.DataFrame, most: int = 30) -> Picture:
     shown = wires.iloc[:most]
     rest = len(wires) - len(shown)
     more = f"; {rest:,} more are in the table" if rest else ""
-    subtitle = f"by kind, value and route kind: how many references{more}"
+    subtitle = (
+        f"by kind, value (eg/ is gateway.envoyproxy.io/) and route: how many references{more}"
+    )
     title = "What is spoken, line by line, to what does not stay the same"
     return grid(shown, title, subtitle, WIRES)

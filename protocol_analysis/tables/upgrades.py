@@ -16,6 +16,7 @@ from protocol_analysis.speaking import resolve
 from protocol_analysis.tables.frames import frame, text
 from protocol_analysis.upgrade import Step, requirements, summary
 
+_PREFIX = "gateway.envoyproxy.io/"
 CHANGE_COLUMNS = {
     "cluster": "string",
     "effect": "string",
@@ -98,7 +99,8 @@ def effect_table(changes: Sequence[Change], clusters: Sequence[Cluster]) -> pd.D
 def wire_table(clusters: Sequence[Cluster], start: str, end: str | None = None) -> pd.DataFrame:
     """What is spoken in each line on the way (columns) to what does not stay the same (lines).
 
-    A line is `kind value, route kind: references`, of all references that are alike.
+    A line is `kind value, route kind: references`, of all references that are alike; `eg/` is
+    short for `gateway.envoyproxy.io/`.
     """
     releases = [stop.release for stop in way(reader(start), ["lines"], reader(end))]
     releases = list(dict.fromkeys(releases))
@@ -107,7 +109,7 @@ def wire_table(clusters: Sequence[Cluster], start: str, end: str | None = None) 
         answers = [resolve(cluster.inventory, cluster.implementation, r) for r in releases]
         for same in zip(*answers, strict=True):
             words = tuple(map(wire_text, same))
-            value = text(same[-1].app_protocol) or "no value"
+            value = text(same[-1].app_protocol).replace(_PREFIX, "eg/") or "no value"
             case = (same[0].ref.kind, value, same[0].route.kind, *words)
             if len(set(words)) > 1:
                 cases[case] = cases.get(case, 0) + 1
