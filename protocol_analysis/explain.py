@@ -87,7 +87,7 @@ def explain(resolutions: Sequence[Resolution], route: str | None = None) -> list
     >>> rows = resolve(load("data/sample"), release="v1.8.3")
     >>> account = explain(rows, "HTTPRoute/checkout/checkout")[0]
     >>> [claim.step for claim in account.claims]
-    ['referenced', 'declared', 'protocol', 'upstream', 'upstream', 'spoken', 'GEP-1911']
+    ['referenced', 'declared', 'protocol', 'upstream', 'upstream', 'upstream', 'spoken', 'GEP-1911']
     """
     return [
         Account(resolution=each, claims=tuple(_claims(each)))

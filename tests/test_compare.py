@@ -193,8 +193,7 @@ def test_the_history_names_rows_and_releases_that_are_there() -> None:
 @needs_shared
 def test_real_manifests_from_v1_3_to_v1_9() -> None:
     """It completes, and the account of each change says what brought it about."""
-    inventory = load(SHARED / "real" / "manifests")
-    changes = compare(inventory, "v1.3.3", "v1.9.0", with_edits=False)
+    changes = compare(real(), "v1.3.3", "v1.9.0", with_edits=False)
     assert len(changes) > 100
     assert unexplained(changes) == []
     for change in changes:
@@ -216,5 +215,10 @@ def test_real_manifests_from_v1_3_to_v1_9() -> None:
 
 
 @cache
+def real() -> Inventory:
+    return load(SHARED / "real" / "manifests")
+
+
+@cache
 def resolved_at(release: str) -> dict[Key, Resolution]:
-    return dict(resolved(load(SHARED / "real" / "manifests"), reader(release)))
+    return dict(resolved(real(), reader(release)))

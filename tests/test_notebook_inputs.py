@@ -52,6 +52,7 @@ def test_one_service_without_ports(path: Path, tmp_path: Path) -> None:
 
 @books
 @needs_shared
+@pytest.mark.slow
 def test_real_manifests(path: Path, tmp_path: Path) -> None:
     run(path, SHARED / "real" / "manifests", tmp_path)
 
