@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from functools import cache
 from importlib import resources
+from posixpath import dirname
 from typing import Any
 
 from protocol_analysis.envoy import CONFIGS, KINDS, Flags, Setting
@@ -86,16 +87,23 @@ def needs(kind: str, wires: Rules) -> tuple[str, Row] | None:
 def unserved(meta: Meta, definitions: Sequence[Definition], wires: Rules) -> Reason | None:
     """Why a release does not see an object at all: its CRD is at hand, and serves another version.
 
-    Where no CRD is at hand it is a requirement of the release, and decides nothing.
+    A CRD is at hand in a cluster that is named, or in the folder of the object or one above it: a
+    collection of examples holds the CRDs of others. Elsewhere the version is a requirement of the
+    release, and decides nothing.
     """
     known = needs(meta.kind, wires)
     same = [d for d in definitions if (d.group, d.kind) == (meta.group, meta.kind)]
-    own = [d for d in same if d.meta.world == meta.world]
+    own = [d for d in same if d.meta.world == meta.world and (meta.cluster or _above_it(d, meta))]
     if not known or not own or any(known[0] in each.served for each in own):
         return None
     row = known[1]
     served = ", ".join(sorted({v for each in own for v in each.served})) or "nothing"
     return Reason(row.id, f"{row.text} That of {meta.kind} here serves {served}.", row.source)
+
+
+def _above_it(definition: Definition, meta: Meta) -> bool:
+    folder, own = (dirname(at.position.file) for at in (definition.meta, meta))
+    return not folder or f"{own}/".startswith(f"{folder.rstrip('/')}/")
 
 
 def parse_wire(text: str, name: str, releases: Sequence[str]) -> tuple[Row, ...]:

@@ -356,3 +356,12 @@ def test_a_route_whose_crd_serves_another_version_is_not_read(tmp_path: Path) ->
     assert words(resolve(inventory, release="v1.8.3")) == "tcp"
     (row,) = resolve(inventory, release="v1.9.0")
     assert (row.protocol, row.outcome) == (None, "needs-tcproute-v1")
+    # The CRD of another example beside it decides nothing; in a cluster that is named it does.
+    for name, text in (("a/route.yaml", "case.yaml"), ("b/crd.yaml", "crd")):
+        (tmp_path / name).parent.mkdir()
+        objects = [crd] if text == "crd" else yaml.safe_load_all((tmp_path / text).read_text())
+        rest = [o for o in objects if text == "crd" or o["kind"] != crd["kind"]]
+        (tmp_path / name).write_text(yaml.safe_dump_all(rest), encoding="utf-8")
+    (tmp_path / "case.yaml").unlink()
+    assert words(resolve(load(tmp_path), release="v1.9.0")) == "tcp"
+    assert words(resolve(load(clusters={"east": tmp_path}), release="v1.9.0")) == "-"
