@@ -31,7 +31,7 @@ from protocol_analysis.model import (
     Target,
     name_of,
 )
-from protocol_analysis.policies import Policy
+from protocol_analysis.policies import Definition, Policy
 from protocol_analysis.resolver import Reason, Resolution, resolve_with
 from protocol_analysis.rows import Rules
 from protocol_analysis.rules import ruleset
@@ -151,13 +151,18 @@ class _Speaker:
     def __init__(self, inventory: Inventory, scope: Scope, rules: Rules, wires: Rules) -> None:
         self.scope, self.rules, self.wires = scope, rules, wires
         self.attaching = Attaching(inventory, scope, wires)
-        self.definitions = inventory.definitions
+        self.definitions: dict[tuple[str, str, str], list[Definition]] = {}
+        for each in inventory.definitions:
+            key = (each.meta.world, each.group, each.kind)
+            self.definitions.setdefault(key, []).append(each)
         self.patches = inventory.patch_policies
         self.proxies = inventory.proxies
 
     def route(self, route: Route, answers: Sequence[Resolution]) -> list[Resolution]:
         """The references of a route, each with what is spoken to it."""
-        if missing := unserved(route.meta, self.definitions, self.wires):
+        meta = route.meta
+        definitions = self.definitions.get((meta.world, meta.group, meta.kind), [])
+        if missing := unserved(meta, definitions, self.wires):
             return [_passed_over(answer, missing) for answer in answers]
         if not any(answer.protocol for answer in answers):
             return list(answers)

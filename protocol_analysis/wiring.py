@@ -87,14 +87,15 @@ def needs(kind: str, wires: Rules) -> tuple[str, Row] | None:
 def unserved(meta: Meta, definitions: Sequence[Definition], wires: Rules) -> Reason | None:
     """Why a release does not see an object at all: its CRD is at hand, and serves another version.
 
+    `definitions` are those of its kind in its world.
+
     A CRD is at hand in a cluster that is named, or in the folder of the object or one above it: a
     collection of examples holds the CRDs of others. Elsewhere the version is a requirement of the
     release, and decides nothing.
     """
-    known = needs(meta.kind, wires)
-    same = [d for d in definitions if (d.group, d.kind) == (meta.group, meta.kind)]
-    own = [d for d in same if d.meta.world == meta.world and (meta.cluster or _above_it(d, meta))]
-    if not known or not own or any(known[0] in each.served for each in own):
+    own = [d for d in definitions if meta.cluster or _above_it(d, meta)]
+    known = needs(meta.kind, wires) if own else None
+    if not known or any(known[0] in each.served for each in own):
         return None
     row = known[1]
     served = ", ".join(sorted({v for each in own for v in each.served})) or "nothing"
