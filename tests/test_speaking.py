@@ -365,3 +365,10 @@ def test_a_route_whose_crd_serves_another_version_is_not_read(tmp_path: Path) ->
     (tmp_path / "case.yaml").unlink()
     assert words(resolve(load(tmp_path), release="v1.9.0")) == "tcp"
     assert words(resolve(load(clusters={"east": tmp_path}), release="v1.9.0")) == "-"
+
+
+def test_a_listener_set_that_names_itself_is_not_followed_for_ever(tmp_path: Path) -> None:
+    own = {"kind": "ListenerSet", "name": "loop", "group": "gateway.networking.k8s.io"}
+    loop = thing("ListenerSet", "loop", {"parentRef": own, "listeners": []}, GW)
+    (row,) = resolve(read([loop, route("h2c", parents=[own])], tmp_path))
+    assert row.upstream == "h2"

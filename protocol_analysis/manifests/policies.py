@@ -161,7 +161,9 @@ def listeners_of(node: Mapping, source: Source) -> tuple[Listener, ...]:
 def listener_set(node: Mapping, source: Source, group: str, kind: str) -> ListenerSet:
     """A ListenerSet, or the experimental XListenerSet."""
     meta = meta_of(node, source, group, kind)
-    parent = object_ref(get(node, "spec", "parentRef"), meta.namespace, GATEWAY_API, "Gateway")
+    # Nothing but a Gateway: a set that names itself must not be followed for ever.
+    named = object_ref(get(node, "spec", "parentRef"), meta.namespace)
+    parent = replace(named, group=GATEWAY_API, kind="Gateway")
     return ListenerSet(meta=meta, parent=parent, listeners=listeners_of(node, source))
 
 
