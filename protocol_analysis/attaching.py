@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from protocol_analysis.model import GATEWAY_API, Gateway, Inventory, Meta, Route, name_of
-from protocol_analysis.policies import Listener, ListenerSet, Policy, Wanted, patched
-from protocol_analysis.resolver import Reason
+from protocol_analysis.model import Gateway, Inventory, Meta, Route, name_of
+from protocol_analysis.policies import Listener, ListenerSet, Policy, Selector, Wanted, patched
+from protocol_analysis.resolver import Reason, reason_of
 from protocol_analysis.rows import Row, Rules
 from protocol_analysis.scope import Scope
 
@@ -40,6 +40,12 @@ class Attachment:
     gateway: Gateway | None = None
     listener: Listener | None = None
     listener_set: ListenerSet | None = None
+
+    @property
+    def name(self) -> str:
+        """The Gateway's namespace and name."""
+        meta = self.gateway.meta if self.gateway else None
+        return f"{meta.namespace}/{meta.name}" if meta else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +81,7 @@ class Attaching:
         reaches = self._row("reaches", layer)
         if not reaches:
             return Reached(says={})
-        name = route.rules[rule] if rule < len(route.rules) else ""
-        mine: list[Aim] = [(route.meta, name or None), (route.meta, None)]
+        mine = _mine(route, rule)
         own = list(self._of(self._traffic, mine))
         above = list(self._of(self._traffic, self._above(where)))
         used, says = self._together(layer, own, above, where)
@@ -98,7 +103,7 @@ class Attaching:
         """The row by which a policy may have such a target, where not all releases know it."""
         for aim in aims:
             if row := self._targeted.get((policy.meta, aim)):
-                yield Reason(row.id, row.text, row.source)
+                yield reason_of(row)
 
     def http1(self, where: Attachment) -> Policy | None:
         """The ClientTrafficPolicy of the listener, where it has HTTP/1 settings."""
@@ -108,11 +113,11 @@ class Attaching:
     def unshared(self, route: Route, rule: int, where: Attachment) -> Row | None:
         """The row by which a policy below the Gateway keeps the backends of a rule to itself."""
         layer = layer_of(route.meta)
-        name = route.rules[rule] if rule < len(route.rules) else ""
-        own = [(route.meta, name or None), (route.meta, None)]
+        own = _mine(route, rule)
+        whole = self._whole(where)
         rows = self._rules.find("wire", "unshared", layer)
         for policy in self._of(self._traffic, [*own, *self._above(where)]):
-            if policy.meta in self._whole(where):
+            if policy == whole:
                 continue
             replaces = not policy.merge and policy in self._of(self._traffic, own)
             if rows and (replaces or _holds(rows[0], policy)):
@@ -121,12 +126,12 @@ class Attaching:
 
     def of_gateway(self, where: Attachment) -> dict[str, bool]:
         """What the policy of the whole Gateway says, which is all that shared backends hear."""
-        policy = next(self._of(self._traffic, self._above(where)[-1:]), None)
+        policy = self._whole(where)
         return dict(policy.says) if policy else {}
 
-    def _whole(self, where: Attachment) -> set[Meta]:
+    def _whole(self, where: Attachment) -> Policy | None:
         """The policy that targets the Gateway itself."""
-        return {policy.meta for policy in self._of(self._traffic, self._above(where)[-1:])}
+        return next(self._of(self._traffic, self._above(where)[-1:]), None)
 
     def _row(self, term: str, layer: str) -> Row | None:
         return next(iter(self._rules.find("wire", term, layer)), None)
@@ -157,7 +162,7 @@ class Attaching:
         if own and own[0].merge and merge:
             with_listener = self._row("merge-listener", layer)
             whole = self._whole(where)
-            bases = [p for p in above if with_listener or p.meta in whole]
+            bases = [p for p in above if with_listener or p == whole]
             used = [(own[0], merge), *((base, with_listener or merge) for base in bases[:1])]
             return used, dict((patched(own[0], bases[0]) if bases else own[0]).says)
         first, *rest = [*own, *above]
@@ -211,18 +216,19 @@ class Attaching:
                     continue
                 if meta.world != policy.meta.world or not _all(selector.wanted, meta.labels):
                     continue
-                if meta.namespace != policy.meta.namespace:
-                    labels = self._labels.get((meta.world, meta.namespace), ())
-                    reach = selector.namespaces == "All" or (
-                        selector.namespaces == "Selector" and _all(selector.of_namespace, labels)
-                    )
-                    if not (
-                        across and reach and self._scope.permitted(policy.meta, *name_of(meta))
-                    ):
-                        continue
+                here = meta.namespace == policy.meta.namespace
+                row = by_label if here else across
+                if not row or not (here or self._reaches(policy, selector, meta)):
+                    continue
                 if self._is_near(policy, each):
-                    beyond = meta.namespace != policy.meta.namespace
-                    yield (meta, None), across if beyond else by_label
+                    yield (meta, None), row
+
+    def _reaches(self, policy: Policy, selector: Selector, meta: Meta) -> bool:
+        """Whether a policy may choose in another namespace by its labels, and is let in."""
+        labels = self._labels.get((meta.world, meta.namespace), ())
+        chosen = selector.namespaces == "Selector" and _all(selector.of_namespace, labels)
+        reach = chosen or selector.namespaces == "All"
+        return reach and self._scope.permitted(policy.meta, *name_of(meta))
 
     def _is_near(self, policy: Policy, each: Any) -> bool:
         """Of namesakes only the nearest is meant, by label as by name."""
@@ -241,9 +247,8 @@ def attachments(route: Route, scope: Scope) -> list[Attachment]:
             if isinstance(holder, Gateway):
                 pairs: list[tuple[Gateway, ListenerSet | None]] = [(holder, None)]
             elif isinstance(holder, ListenerSet):
-                wanted = holder.parent
-                of = (GATEWAY_API, "Gateway", wanted.namespace, wanted.name)
-                pairs = [(gateway, holder) for gateway in scope.nearest(holder.meta, *of)]
+                gateways = scope.nearest(holder.meta, *name_of(holder.parent))
+                pairs = [(gateway, holder) for gateway in gateways]
             else:
                 continue
             for gateway, listener_set in pairs:
@@ -276,6 +281,12 @@ def _carries(protocol: str, kind: str) -> bool:
     Source: https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/apis/v1/gateway_types.go#L447
     """
     return kind in _CARRIES.get(protocol, (kind,))
+
+
+def _mine(route: Route, rule: int) -> list[Aim]:
+    """A rule, where it has a name, then its route."""
+    name = route.rules[rule] if rule < len(route.rules) else ""
+    return [(route.meta, name or None), (route.meta, None)]
 
 
 def _age(policy: Policy) -> tuple[bool, str, str, str]:

@@ -93,17 +93,19 @@ def _parser() -> argparse.ArgumentParser:
     text = "references whose protocol or upstream changes from one reader to another"
     command = commands.add_parser("diff", help=text, description=f"Print {text}.")
     _input(command, release=False)
-    for option, more in (
-        ("--from", "; auto: that of the Deployment among the manifests"),
-        ("--to", "; default: the newest final one"),
-    ):
-        command.add_argument(
-            option,
-            dest=option[2:].replace("from", "start").replace("to", "end"),
-            metavar="A",
-            required=option == "--from",
-            help=f"RELEASE, or IMPLEMENTATION@RELEASE{more}",
-        )
+    command.add_argument(
+        "--from",
+        dest="start",
+        metavar="A",
+        required=True,
+        help="RELEASE, or IMPLEMENTATION@RELEASE; auto: that of the Deployment among the manifests",
+    )
+    command.add_argument(
+        "--to",
+        dest="end",
+        metavar="B",
+        help="RELEASE, or IMPLEMENTATION@RELEASE; default: the newest final one",
+    )
     command.add_argument(
         "--via",
         action="append",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from protocol_analysis.formats import Columns, Row
@@ -18,18 +19,20 @@ def _declared(row: Row) -> Any:
     return '""' if row["appProtocol"] == "" else row["appProtocol"]
 
 
+def _object(row: Row) -> str:
+    return f"{row['kind']} {row['namespace']}/{row['name']}"
+
+
 def _deciding(row: Row) -> Row:
     return next(reason for reason in row["reasons"] if reason["row"] != ASSUMED)
 
 
 RESOLVE: Columns = {
     "cluster": lambda r: r["cluster"],
-    "route": lambda r: f"{r['route']['kind']} {r['route']['namespace']}/{r['route']['name']}",
+    "route": lambda r: _object(r["route"]),
     "rule": lambda r: r["rule"],
     "role": lambda r: r["role"],
-    "backend": lambda r: (
-        f"{r['backendRef']['kind']} {r['backendRef']['namespace']}/{r['backendRef']['name']}"
-    ),
+    "backend": lambda r: _object(r["backendRef"]),
     "port": lambda r: r["backendRef"]["port"],
     "appProtocol": _declared,
     "protocol": lambda r: r["protocol"] or "-",
@@ -125,11 +128,9 @@ def _cause(cause: Row) -> str:
 DIFF: Columns = {
     "cluster": lambda r: r["cluster"],
     "effect": lambda r: f"{r['effect']} (transient)" if r["transient"] else r["effect"],
-    "route": lambda r: f"{r['route']['kind']} {r['route']['namespace']}/{r['route']['name']}",
+    "route": lambda r: _object(r["route"]),
     "rule": lambda r: r["rule"],
-    "backend": lambda r: (
-        f"{r['backendRef']['kind']} {r['backendRef']['namespace']}/{r['backendRef']['name']}"
-    ),
+    "backend": lambda r: _object(r["backendRef"]),
     "port": lambda r: r["backendRef"]["port"],
     "appProtocol": _declared,
     "before": lambda r: _wire(r["before"]),
@@ -155,7 +156,4 @@ DIFF_FIELDS = (
     *(f"{side}.{name}" for side in ("before", "after") for name in _SIDE),
     *(f"{at}.{name}" for at in ("referencedAt", "declaredAt") for name in _POSITION),
 )
-ORDER: Columns = {
-    name: lambda r, name=name: r[name]  # type: ignore[misc]
-    for name in ("number", "cluster", "action", "why", "left")
-}
+ORDER: Columns = {name: itemgetter(name) for name in ("number", "cluster", "action", "why", "left")}

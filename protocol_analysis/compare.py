@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from protocol_analysis.edits import Edit, Sides, edits
+from protocol_analysis.edits import Edit, edits, facts
 from protocol_analysis.history import Cause, causes
 from protocol_analysis.model import Inventory, Meta
 from protocol_analysis.releases import RulesetError, finals, line_of, release_key
-from protocol_analysis.resolver import Reason, Resolution
+from protocol_analysis.resolver import Reason, Resolution, reason_of
 from protocol_analysis.rules import implementations, ruleset
 from protocol_analysis.speaking import rules_of, speak
 
@@ -149,17 +149,6 @@ def key_of(answer: Resolution) -> Key:
     return (answer.route, answer.ref.rule, answer.ref.role, answer.ref.backend)
 
 
-def facts(answer: Resolution) -> tuple[Any, ...]:
-    """What is compared."""
-    return (
-        answer.protocol,
-        answer.force_http1,
-        answer.tls,
-        answer.upstream,
-        answer.by_gateway,
-    )
-
-
 def differs(before: Resolution, after: Resolution) -> bool:
     """Whether protocol, forced HTTP/1.1, TLS or upstream differ."""
     return facts(before) != facts(after)
@@ -197,10 +186,6 @@ def _step(
 ) -> Iterator[Change]:
     """What differs between two readers; without the inventory, no edits."""
     before, after = answers[one], answers[other]
-    sides: Sides = (
-        rules_of(one.implementation, one.release),
-        rules_of(other.implementation, other.release),
-    )
     routes: dict[Meta, list[Key]] = {}
     for key in before:
         routes.setdefault(key[0], []).append(key)
@@ -208,7 +193,7 @@ def _step(
         new = after[key]
         if not differs(old, new):
             continue
-        keep, adopt = edits(inventory, old, new, sides) if inventory else (None, None)
+        keep, adopt = edits(inventory, old, new) if inventory else (None, None)
         yield Change(
             before=old,
             after=new,
@@ -235,7 +220,7 @@ def _reasons(answer: Resolution) -> list[Reason]:
     """Its reasons, and the row by which its kind is accepted at all."""
     rules = ruleset(answer.implementation).at(answer.release)
     accepted = rules.find("accepts", answer.ref.kind, answer.route.kind)
-    return [*answer.reasons, *(Reason(row.id, row.text, row.source) for row in accepted)]
+    return [*answer.reasons, *map(reason_of, accepted)]
 
 
 def _side(answer: Resolution) -> dict[str, Any]:

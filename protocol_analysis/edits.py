@@ -15,9 +15,10 @@ from protocol_analysis.coverage import readable
 from protocol_analysis.model import Backend, BackendRef, Inventory, Meta, Position, Service, name_of
 from protocol_analysis.resolver import Resolution
 from protocol_analysis.rows import Rules
-from protocol_analysis.speaking import speak
+from protocol_analysis.speaking import rules_of, speak
 
-Sides = tuple[tuple[Rules, Rules | None], tuple[Rules, Rules | None]]
+_Side = tuple[Rules, Rules | None]
+_Sides = tuple[_Side, _Side]
 Wire = tuple[str | None, tuple[tuple[str, str], ...], bool]
 
 
@@ -49,12 +50,13 @@ class Edit:
 
 
 def edits(
-    inventory: Inventory, before: Resolution, after: Resolution, sides: Sides
+    inventory: Inventory, before: Resolution, after: Resolution
 ) -> tuple[Edit | None, Edit | None]:
     """The edit that keeps today's wire on both sides, and the one that has tomorrow's today."""
     target = after.target or before.target
     if target is None or before.ref.weight == 0:
         return None, None
+    sides = _sides(before, after)
     around = _around(inventory, before, target)
     today, tomorrow = (_wires(_answers(around, side)) for side in sides)
     keep = adopt = None
@@ -62,7 +64,7 @@ def edits(
         changed = with_value(around, target, before.ref.port, value)
         sides_now = [_answers(changed, side) for side in sides]
         old, new = (found[before.ref] for found in sides_now)
-        if old.protocol is None or _facts(old) != _facts(new):
+        if old.protocol is None or facts(old) != facts(new):
             continue
         edit = Edit(
             value=value,
@@ -78,12 +80,17 @@ def edits(
     return keep, adopt
 
 
-def holds(inventory: Inventory, edit: Edit, answer: Resolution, sides: Sides) -> bool:
+def holds(inventory: Inventory, edit: Edit, before: Resolution, after: Resolution) -> bool:
     """Whether after an edit both sides give the very same answer for a reference."""
-    around = _around(inventory, answer, edit.target)
-    changed = with_value(around, edit.target, answer.ref.port, edit.value)
-    old, new = (_answers(changed, side)[answer.ref] for side in sides)
-    return _facts(old) == _facts(new)
+    around = _around(inventory, before, edit.target)
+    changed = with_value(around, edit.target, before.ref.port, edit.value)
+    old, new = (_answers(changed, side)[before.ref] for side in _sides(before, after))
+    return facts(old) == facts(new)
+
+
+def facts(answer: Resolution) -> tuple[Any, ...]:
+    """All that two sides are compared by."""
+    return (answer.protocol, answer.force_http1, *wire_of(answer))
 
 
 def wire_of(answer: Resolution) -> Wire:
@@ -117,7 +124,13 @@ def _service_with(service: Service, port: int | None, value: str | None) -> Serv
     return replace(service, ports=tuple(ports))
 
 
-def _candidates(kind: str, sides: Sides) -> list[str | None]:
+def _sides(before: Resolution, after: Resolution) -> _Sides:
+    """The rules of the two readers that gave these answers."""
+    old, new = (rules_of(each.implementation, each.release) for each in (before, after))
+    return old, new
+
+
+def _candidates(kind: str, sides: _Sides) -> list[str | None]:
     """Of what both sides read: what makes HTTP/2, then nothing at all, then the rest."""
     (old, new), standard = [rules for rules, _ in sides], sides[1][0].standard
     both = [name for name in readable(new, kind) if name in readable(old, kind)]
@@ -156,15 +169,9 @@ def _around(inventory: Inventory, answer: Resolution, target: Meta) -> Inventory
     )
 
 
-def _answers(
-    inventory: Inventory, side: tuple[Rules, Rules | None]
-) -> dict[BackendRef, Resolution]:
+def _answers(inventory: Inventory, side: _Side) -> dict[BackendRef, Resolution]:
     return {answer.ref: answer for answer in speak(inventory, *side)}
 
 
 def _wires(answers: dict[BackendRef, Resolution]) -> dict[BackendRef, Wire]:
     return {ref: wire_of(answer) for ref, answer in answers.items()}
-
-
-def _facts(answer: Resolution) -> tuple[Any, ...]:
-    return (answer.protocol, answer.force_http1, *wire_of(answer))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from protocol_analysis.resolver import Resolution
+from protocol_analysis.resolver import ASSUMED, Resolution
 
 GEP_1911 = "https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/geps/gep-1911/index.md"
 # What the Gateway API's proposal on backend protocols wants for each value that it names.
@@ -36,7 +36,7 @@ class Claim:
 
     def as_dict(self) -> dict[str, str]:
         """The step, the text and the source."""
-        return {"step": self.step, "text": self.text, "source": self.source}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ def _claims(answer: Resolution) -> Iterator[Claim]:
         yield Claim(step="declared", text=said, source=str(answer.declared_at))
     decided = False
     for reason in answer.reasons:
-        step = "assumed" if reason.row == "assumed" else "upstream" if decided else "protocol"
+        step = "assumed" if reason.row == ASSUMED else "upstream" if decided else "protocol"
         decided = decided or reason == answer.deciding
         text = f"{reason.text} [{reason.row}, {answer.release}]"
         yield Claim(step=step, text=text, source=reason.source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -37,8 +37,7 @@ class Cause:
 
     def as_dict(self) -> dict[str, Any]:
         """What a `diff` row has of it."""
-        names = ("row", "release", "pull", "notes", "text", "source")
-        return {name: getattr(self, name) for name in names}
+        return asdict(self)
 
     def __str__(self) -> str:
         by = f", pull request {self.pull}" if self.pull else ""

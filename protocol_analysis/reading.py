@@ -42,6 +42,11 @@ class Cluster:
         """`envoy-gateway@v1.8.3`."""
         return f"{self.implementation}@{self.release}"
 
+    @property
+    def reference_count(self) -> int:
+        """How many backend references there are, whatever becomes of them."""
+        return sum(len(route.refs) for route in self.inventory.routes)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
@@ -76,7 +81,7 @@ class Read:
     @property
     def reference_count(self) -> int:
         """How many backend references there are, whatever becomes of them."""
-        return sum(len(r.refs) for cluster in self.clusters for r in cluster.inventory.routes)
+        return sum(cluster.reference_count for cluster in self.clusters)
 
     @property
     def readers(self) -> str:

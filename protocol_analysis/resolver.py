@@ -229,7 +229,7 @@ class _Resolver:
         """The reference resolved against one object that may be meant."""
         kind = route.meta.kind
         refusing = self.rules.find("refuses", ref.kind, kind)
-        stops = [_reason(row) for row in refusing if _CONDITIONS[row.choice](target)]
+        stops = [reason_of(row) for row in refusing if _CONDITIONS[row.choice](target)]
         stop = stops[0] if stops else None
         transport = TRANSPORTS.get(kind, "TCP")
         ports = _ports(target, ref)
@@ -251,7 +251,7 @@ class _Resolver:
         tls = self.tls(route, ref, target, port)
         rows = dict.fromkeys(filter(None, (row, force, tls)))
         facts |= {"protocol": row.protocol, "force_http1": bool(force), "tls": bool(tls)}
-        return self.answer(route, ref, [*said, *map(_reason, rows)], **facts)
+        return self.answer(route, ref, [*said, *map(reason_of, rows)], **facts)
 
     def protocol(self, backend: str, route: str, values: tuple[str, ...]) -> tuple[Row, Row | None]:
         """The row that gives the protocol, and the row that forces HTTP/1.1."""
@@ -314,7 +314,8 @@ def _stop(check: str, text: str) -> Reason:
     return Reason(check, text, CHECKS[check])
 
 
-def _reason(row: Row) -> Reason:
+def reason_of(row: Row) -> Reason:
+    """A row as the reason that it is."""
     return Reason(row.id, row.text, row.source)
 
 

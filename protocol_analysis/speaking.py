@@ -11,20 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from protocol_analysis.attaching import (
-    Attaching,
-    Attachment,
-    Reached,
-    attachments,
-    layer_of,
-)
+from protocol_analysis.attaching import Attaching, Attachment, attachments, layer_of
 from protocol_analysis.envoy import Flags, Setting, Upstream
 from protocol_analysis.model import (
     GATEWAY_API,
     Backend,
     BackendRef,
     Inventory,
-    Meta,
     ObjectRef,
     Route,
     Service,
@@ -32,7 +25,7 @@ from protocol_analysis.model import (
     name_of,
 )
 from protocol_analysis.policies import Definition, Policy
-from protocol_analysis.resolver import Reason, Resolution, resolve_with
+from protocol_analysis.resolver import Reason, Resolution, reason_of, resolve_with
 from protocol_analysis.rows import Rules
 from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
@@ -214,46 +207,56 @@ class _Speaker:
     def group(
         self, route: Route, answers: Sequence[Resolution], where: Attachment
     ) -> Iterable[tuple[BackendRef, _Told]]:
-        """What is spoken to the references that would share an Envoy cluster."""
-        layer, mirror = layer_of(route.meta), answers[0].ref.role == "mirror"
-        proxy = self.proxy(where)
+        """What is spoken to the references that would share an Envoy cluster, or are of a rule."""
+        layer, proxy = layer_of(route.meta), self.proxy(where)
         pairs = [(a, self.setting(a, proxy)) for a in answers if a.protocol]
-        reached = Reached(says={})
-        http1 = None
-        if not mirror:
-            reached = self.attaching.traffic(route, answers[0].ref.rule, where)
-            http1 = self.attaching.http1(where) if layer == "http" else None
-        shared = [] if mirror else self.shared(route, pairs, where, proxy, http1=bool(http1))
+        if answers[0].ref.role == "mirror":
+            yield from self.clusters(answers, pairs, Flags(), layer, where, (), role="mirror")
+            return
+        reached = self.attaching.traffic(route, answers[0].ref.rule, where)
+        http1 = self.attaching.http1(where) if layer == "http" else None
+        shared = self.shared(route, pairs, where, proxy, http1=bool(http1))
+        for answer, setting in shared:
+            flags = flags_of(self.attaching.of_gateway(where))
+            told = spoken([setting], flags, layer, self.wires, role="merged")
+            row = self.wires.find("wire", "shared", layer)[0]
+            reasons = (reason_of(row), *self.reasons(told, layer, setting))
+            yield answer.ref, _Told(where.name, told.upstream, reasons)
         alone = [pair for pair in pairs if pair not in shared]
         flags = flags_of(reached.says, http1=bool(http1), merged=bool(shared))
-        gateway = _full_name(where.gateway.meta) if where.gateway else ""
-        for answer, setting in shared:
-            said = self.attaching.of_gateway(where)
-            row = self.wires.find("wire", "shared", layer)[0]
-            told = spoken([setting], flags_of(said), layer, self.wires, role="merged")
-            first = Reason(row.id, row.text, row.source)
-            reasons = (first, *self.reasons(told, layer, setting))
-            yield answer.ref, _Told(gateway, told.upstream, reasons)
-        if not alone:
+        said = (*reached.reasons, *_note_http1(http1))
+        yield from self.clusters(answers, alone, flags, layer, where, said)
+
+    def clusters(
+        self,
+        answers: Sequence[Resolution],
+        pairs: Sequence[tuple[Resolution, Setting]],
+        flags: Flags,
+        layer: str,
+        where: Attachment,
+        said: Sequence[Reason],
+        role: str = "",
+    ) -> Iterable[tuple[BackendRef, _Told]]:
+        """What one Envoy cluster is told, or one for each backend; none where there is none."""
+        if not pairs:
             return
         refused = [
             Setting(unserved=True)
             for a in answers
             if not a.protocol and a.outcome not in (*_UNKNOWN, "weight-0")
         ]
-        everything = [*(setting for _, setting in alone), *refused]
-        apart = () if mirror else splits(everything, flags, layer, self.wires)
-        role = "mirror" if mirror else ""
-        said_by = (*reached.reasons, *_note_http1(http1))
-        for answer, setting in alone:
-            own = [setting] if apart else [each for _, each in alone]
-            told = spoken(own, flags, layer, self.wires, role=role, whole=everything)
-            why = [*said_by, *(apart if len(everything) > 1 else ())]
-            why += self.reasons(told, layer, setting)
+        settings = [setting for _, setting in pairs]
+        everything = [*settings, *refused]
+        apart = () if role else splits(everything, flags, layer, self.wires)
+        for answer, setting in pairs:
+            alone = spoken([setting], flags, layer, self.wires, role=role, whole=everything)
+            told = alone
             if not apart:
-                single = spoken([setting], flags, layer, self.wires, role=role, whole=everything)
-                why += _neighbours(answer, answers, told, single)
-            yield answer.ref, _Told(gateway, told.upstream, tuple(why))
+                told = spoken(settings, flags, layer, self.wires, role=role, whole=everything)
+            why = [*said, *(apart if len(everything) > 1 else ())]
+            why += self.reasons(told, layer, setting)
+            why += () if apart else _neighbours(answer, answers, told, alone)
+            yield answer.ref, _Told(where.name, told.upstream, tuple(why))
 
     def setting(self, answer: Resolution, proxy: Policy | None) -> Setting:
         target = answer.target
@@ -295,7 +298,7 @@ class _Speaker:
         """Why it is told so; on layers tcp and udp, that it makes no difference."""
         rows = self.wires.find("wire", "layer", layer)
         if rows:
-            return [Reason(row.id, row.text, row.source) for row in rows]
+            return list(map(reason_of, rows))
         if setting.alpn is None or not self.wires.find("wire", "alpn", layer):
             return list(told.reasons)
         offered = ", ".join(setting.alpn) or "nothing"
@@ -341,10 +344,6 @@ def _together(answer: Resolution, told: Sequence[_Told], caveats: Sequence[Reaso
 def _passed_over(answer: Resolution, missing: Reason) -> Resolution:
     """A reference of a route that the release does not see."""
     return replace(answer, protocol=None, force_http1=False, tls=False, reasons=(missing,))
-
-
-def _full_name(meta: Meta) -> str:
-    return f"{meta.namespace}/{meta.name}"
 
 
 def _groups(route: Route, answers: Sequence[Resolution]) -> list[list[Resolution]]:

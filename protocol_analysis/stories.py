@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from protocol_analysis.compare import Change, Key, facts, key_of
-from protocol_analysis.edits import Sides, holds
+from protocol_analysis.compare import Change, Key, key_of
+from protocol_analysis.edits import facts, holds
 from protocol_analysis.model import Inventory
 from protocol_analysis.reading import Cluster
 from protocol_analysis.resolver import Resolution
-from protocol_analysis.speaking import rules_of
-from protocol_analysis.upgrade import URGENT
 
 Told = TypeVar("Told", Change, Resolution)
-
-
-def urgent(changes: Sequence[Change]) -> list[Change]:
-    """Those that may break requests: breaks, changes, no longer read.
-
-    >>> urgent([])
-    []
-    """
-    return [change for change in changes if change.effect in URGENT]
 
 
 def unexplained(changes: Sequence[Change]) -> list[Change]:
@@ -85,12 +74,8 @@ def not_kept(clusters: Sequence[Cluster], changes: Sequence[Change]) -> list[Cha
 
 
 def _gone(inventory: Inventory, change: Change) -> Iterator[bool]:
-    sides: Sides = (
-        rules_of(change.before.implementation, change.before.release),
-        rules_of(change.after.implementation, change.after.release),
-    )
     for edit in filter(None, (change.keep, change.adopt)):
-        yield holds(inventory, edit, change.before, sides)
+        yield holds(inventory, edit, change.before, change.after)
 
 
 def _because(told: Sequence[Told], row: str) -> list[Told]:

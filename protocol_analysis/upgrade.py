@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from protocol_analysis.compare import EFFECTS, Change, compare
@@ -16,7 +16,7 @@ from protocol_analysis.wiring import needs, wire
 
 # The image of Envoy Gateway's own Deployment; a digest may follow.
 _IMAGE = re.compile(r"(?:\A|/)envoyproxy/gateway(?:-dev)?:(v[0-9][\w.-]*)(?:@.*)?\Z")
-URGENT = ("breaks", "changes", "no longer read")
+_URGENT = ("breaks", "changes", "no longer read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,7 @@ class Step:
 
     def as_dict(self) -> dict[str, Any]:
         """The step, as the command prints it."""
-        names = ("number", "cluster", "action", "why", "left")
-        return {name: getattr(self, name) for name in names}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +135,15 @@ def summary(changes: Sequence[Change], clusters: Sequence[str | None]) -> list[d
     return rows
 
 
+def urgent(changes: Sequence[Change]) -> list[Change]:
+    """Those that may break requests: breaks, changes, no longer read.
+
+    >>> urgent([])
+    []
+    """
+    return [change for change in changes if change.effect in _URGENT]
+
+
 def order(changes: Sequence[Change], clusters: Sequence[str | None]) -> list[Step]:
     """Edits first, wherever they make the upgrade no change; then the clusters, safest first.
 
@@ -145,11 +153,16 @@ def order(changes: Sequence[Change], clusters: Sequence[str | None]) -> list[Ste
     >>> order([], ["east"])[0].action
     'upgrade'
     """
-    left = {name: list(_left(changes, name)) for name in dict.fromkeys(clusters)}
+    own = {
+        name: [change for change in urgent(changes) if change.before.route.cluster == name]
+        for name in dict.fromkeys(clusters)
+    }
+    left = {name: [change for change in own[name] if change.keep is None] for name in own}
+    edits = {name: Counter(str(change.keep) for change in own[name] if change.keep) for name in own}
     steps = [
-        (cluster or "", str(edit), f"{count} references keep their wire")
-        for cluster in left
-        for edit, count in _edits(changes, cluster).items()
+        (name or "", edit, f"{count} references keep their wire")
+        for name, counts in edits.items()
+        for edit, count in counts.items()
     ]
     found = [
         Step(number=at, cluster=cluster, action=action, why=why, left=0)
@@ -168,23 +181,3 @@ def order(changes: Sequence[Change], clusters: Sequence[str | None]) -> list[Ste
             )
         )
     return found
-
-
-def _urgent(changes: Sequence[Change], cluster: str | None) -> Iterator[Change]:
-    return (
-        change
-        for change in changes
-        if change.before.route.cluster == cluster and change.effect in URGENT
-    )
-
-
-def _left(changes: Sequence[Change], cluster: str | None) -> Iterator[Change]:
-    return (change for change in _urgent(changes, cluster) if change.keep is None)
-
-
-def _edits(changes: Sequence[Change], cluster: str | None) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for change in _urgent(changes, cluster):
-        if change.keep:
-            counts[str(change.keep)] = counts.get(str(change.keep), 0) + 1
-    return counts

@@ -8,8 +8,8 @@ its own instead.
 from __future__ import annotations
 
 from protocol_analysis.envoy import CONFIGS, Flags, Settings, Upstream, asker
-from protocol_analysis.resolver import Reason
-from protocol_analysis.rows import Row, Rules
+from protocol_analysis.resolver import Reason, reason_of
+from protocol_analysis.rows import Rules
 
 
 def spoken(
@@ -41,7 +41,7 @@ def spoken(
         transport_socket=bool(why("socket")),
         alpn_per_match=tuple(alpn or None for alpn in matches),
         auto_sni=config != "none" and bool(why("auto-sni")),
-        reasons=_reasons(decided, *dropped),
+        reasons=tuple(map(reason_of, (decided, *dropped))),
     )
 
 
@@ -58,8 +58,4 @@ def splits(settings: Settings, flags: Flags, layer: str, rules: Rules) -> tuple[
 
     Source: https://github.com/envoyproxy/gateway/blob/v1.9.0/internal/ir/xds.go#L1109-L1121
     """
-    return _reasons(*asker(settings, flags, layer, rules, settings)("splits"))
-
-
-def _reasons(*rows: Row) -> tuple[Reason, ...]:
-    return tuple(Reason(row.id, row.text, row.source) for row in rows)
+    return tuple(map(reason_of, asker(settings, flags, layer, rules, settings)("splits")))

@@ -62,6 +62,7 @@ def wire(implementation: str = "envoy-gateway") -> Ruleset:
     return replace(known, rows=parse_wire(text, f"wire/{file.name}", known.releases))
 
 
+@cache
 def wired(implementation: str) -> bool:
     """Whether there are wire rules for an implementation.
 

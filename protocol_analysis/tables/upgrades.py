@@ -88,7 +88,7 @@ def effect_table(changes: Sequence[Change], clusters: Sequence[Cluster]) -> pd.D
     names = [cluster.name for cluster in clusters]
     rows = {}
     for line, cluster in zip(summary(changes, names), clusters, strict=True):
-        whole = sum(len(route.refs) for route in cluster.inventory.routes)
+        whole = cluster.reference_count
         counts = {effect: line[effect] for effect in EFFECTS}
         rest = whole - sum(counts.values())
         rows[cluster.name or "all"] = {**counts, "unchanged": rest, "total": whole}
