@@ -12,8 +12,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from protocol_analysis.model import Gateway, Inventory, Meta, Route, name_of
-from protocol_analysis.policies import Listener, ListenerSet, Policy, Selector, Wanted, patched
+from protocol_analysis.model import Inventory, Meta, Route, name_of
+from protocol_analysis.policies import (
+    Gateway,
+    Listener,
+    ListenerSet,
+    Policy,
+    Selector,
+    Wanted,
+    patched,
+)
 from protocol_analysis.resolver import Reason, reason_of
 from protocol_analysis.rows import Row, Rules
 from protocol_analysis.scope import Scope

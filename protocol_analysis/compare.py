@@ -18,12 +18,12 @@ from protocol_analysis.edits import Edit, edits, facts
 from protocol_analysis.history import Cause, causes
 from protocol_analysis.model import Inventory, Meta
 from protocol_analysis.releases import RulesetError, finals, line_of, release_key
-from protocol_analysis.resolver import Reason, Resolution, reason_of
+from protocol_analysis.resolver import Reason, Resolution, reason_of, site_of
 from protocol_analysis.rules import implementations, ruleset
 from protocol_analysis.speaking import rules_of, speak
 
 EFFECTS = ("breaks", "changes", "no longer read", "newly read", "same wire")
-_OPEN = ("auto", "client")
+_OPEN = ("auto", "client", None)  # None: not known
 Key = tuple[Meta, int, str, int]
 
 
@@ -156,8 +156,8 @@ def differs(before: Resolution, after: Resolution) -> bool:
 
 def effect(before: Resolution, after: Resolution) -> str:
     """What a difference means: one of EFFECTS."""
-    if before.protocol is None or after.protocol is None:
-        return "newly read" if before.protocol is None else "no longer read"
+    if not (before.sent and after.sent):
+        return "newly read" if after.sent else "no longer read"
     wires = [_wires(before), _wires(after)]
     if wires[0] == wires[1]:
         return "same wire"
@@ -219,7 +219,7 @@ def _causes(
 def _reasons(answer: Resolution) -> list[Reason]:
     """Its reasons, and the row by which its kind is accepted at all."""
     rules = ruleset(answer.implementation).at(answer.release)
-    accepted = rules.find("accepts", answer.ref.kind, answer.route.kind)
+    accepted = rules.find("accepts", answer.ref.kind, site_of(answer.route, answer.ref))
     return [*answer.reasons, *map(reason_of, accepted)]
 
 

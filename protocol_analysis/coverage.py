@@ -33,7 +33,8 @@ from protocol_analysis.model import (
 from protocol_analysis.resolver import TRANSPORTS, Resolution, resolve_target, resolve_with
 from protocol_analysis.rows import Rules
 from protocol_analysis.scope import Scope
-from protocol_analysis.speaking import rules_of, told_alone
+from protocol_analysis.settings import told_alone
+from protocol_analysis.speaking import rules_of
 
 Port = tuple[Meta, int | None, str | None]  # number and transport; a Backend has neither
 CLASSES = ("recognised", "standard but ignored", "near miss", "silent fallback", "none declared")

@@ -12,7 +12,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from protocol_analysis.coverage import readable
-from protocol_analysis.model import Backend, BackendRef, Inventory, Meta, Position, Service, name_of
+from protocol_analysis.model import (
+    Backend,
+    BackendRef,
+    Inventory,
+    Meta,
+    Position,
+    Route,
+    Service,
+    name_of,
+)
 from protocol_analysis.resolver import Resolution
 from protocol_analysis.rows import Rules
 from protocol_analysis.speaking import rules_of, speak
@@ -144,13 +153,19 @@ def _around(inventory: Inventory, answer: Resolution, target: Meta) -> Inventory
     """The routes that refer to the same object, their namesakes, and all that bears upon them."""
     wanted = name_of(target)[1:]
     own = name_of(answer.route)
-    routes = [
-        route
-        for route in inventory.routes
-        if name_of(route.meta) == own
-        or any((ref.kind, ref.namespace, ref.name) == wanted for ref in route.refs)
-    ]
-    names = {(ref.kind, ref.namespace, ref.name) for route in routes for ref in route.refs}
+
+    def meant(candidates: Sequence[Route]) -> tuple[Route, ...]:
+        return tuple(
+            route
+            for route in candidates
+            if name_of(route.meta) == own
+            or any((ref.kind, ref.namespace, ref.name) == wanted for ref in route.refs)
+        )
+
+    routes, referrers = meant(inventory.routes), meant(inventory.referrers)
+    names = {
+        (ref.kind, ref.namespace, ref.name) for each in (*routes, *referrers) for ref in each.refs
+    }
     parents = {(parent.namespace, parent.name) for route in routes for parent in route.parents}
     parents |= {(each.parent.namespace, each.parent.name) for each in inventory.listener_sets}
 
@@ -159,7 +174,8 @@ def _around(inventory: Inventory, answer: Resolution, target: Meta) -> Inventory
 
     return replace(
         inventory,
-        routes=tuple(routes),
+        routes=routes,
+        referrers=referrers,
         services=tuple(near(inventory.services)),
         service_imports=tuple(near(inventory.service_imports)),
         backends=tuple(near(inventory.backends)),

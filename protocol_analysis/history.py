@@ -18,7 +18,7 @@ from protocol_analysis.wiring import wire, wired
 _PULL = re.compile(r"pull request (\d+)")
 _WORDS = {"none": "not in the release notes", "unknown": "release notes not searched"}
 _NO_LONGER = "No longer: "
-KEYS = {"pull", "notes", "ends"}
+KEYS = {"pull", "notes", "begins", "ends"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,9 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class _Pull:
-    number: int
+    number: int | None
     notes: dict[str, str]
+    begins: tuple[str, ...]
     ends: tuple[str, ...]
 
 
@@ -88,11 +89,11 @@ def _between(low: str, release: str, high: str) -> bool:
 def _cause(row: Row, release: str, implementation: str, *, began: bool) -> Cause:
     pulls = history(implementation)
     number = _PULL.search(row.text)
-    pull = next((p for p in pulls if number and p.number == int(number[1])), None)
-    if not began:
-        pull = next((p for p in pulls if row.id in p.ends), None)
-    told = pull.notes.get(release, "unknown") if pull else "unknown"
     named = int(number[1]) if number and began else None
+    pull = next((p for p in pulls if row.id in (p.begins if began else p.ends)), None)
+    if named:
+        pull = next((p for p in pulls if p.number == named), None)
+    told = pull.notes.get(release, "unknown") if pull else "unknown"
     return Cause(
         row=row.id,
         release=release,
@@ -140,16 +141,19 @@ def parse_history(text: str, name: str, implementation: str) -> tuple[_Pull, ...
     found = []
     for at, raw in enumerate(top):
         line = parser.lines[id(top), at]
-        pull, notes, ends = (raw.get(key) for key in ("pull", "notes", "ends"))
+        pull, notes, begins, ends = (raw.get(key) for key in ("pull", "notes", "begins", "ends"))
         if notes is None:
             parser.error(line, "pull without 'notes'")
             continue
-        if set(raw) - KEYS or not str(pull).isdigit() or not isinstance(notes, dict):
+        numbered = str(pull).isdigit() or (pull is None and begins)
+        if set(raw) - KEYS or not numbered or not isinstance(notes, dict):
             parser.error(line, f"a pull request has {', '.join(sorted(KEYS))}, and a number")
             continue
-        if wrong := (set(notes) - known) | (set(ends or ()) - set(rows)):
+        named = {*(begins or ()), *(ends or ())}
+        if wrong := (set(notes) - known) | (named - set(rows)):
             parser.error(line, f"{', '.join(sorted(wrong))}: no such release or row")
             continue
-        found.append(_Pull(int(pull), dict(notes), tuple(ends or ())))
+        number = int(pull) if pull else None
+        found.append(_Pull(number, dict(notes), tuple(begins or ()), tuple(ends or ())))
     parser.stop()
     return tuple(found)

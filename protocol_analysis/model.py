@@ -10,11 +10,19 @@ may stand several times (a repository of examples); a reference then means the n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from protocol_analysis.policies import Definition, Listener, ListenerSet, Policy, Workload
+    from protocol_analysis.policies import (
+        Definition,
+        Gateway,
+        GatewayClass,
+        ListenerSet,
+        Policy,
+        ReferenceGrant,
+        Workload,
+    )
 
 GATEWAY_API = "gateway.networking.k8s.io"
 ENVOY_GATEWAY = "gateway.envoyproxy.io"
@@ -42,8 +50,7 @@ class Position:
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's Position."""
-        where = {"file": self.file, "document": self.document}
-        return {**where, "line": self.line, "column": self.column}
+        return asdict(self)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -171,11 +178,12 @@ def name_of(it: Meta | ObjectRef) -> tuple[str, str, str, str]:
 class BackendRef:
     """One backendRef of a route rule. `rule` and `backend` count from 0, as in the manifest.
 
-    `filters` are its own, each by its kind; one of Gateway API's has no name.
+    `filters` are its own, each by its kind; one of Gateway API's has no name. Outside routes
+    `site` is one of `rows.SITES`, and `says` what the settings beside the reference do.
     """
 
     rule: int
-    role: Literal["forward", "mirror"]
+    role: str
     backend: int
     group: str
     kind: str
@@ -185,6 +193,8 @@ class BackendRef:
     weight: int | None
     position: Position
     filters: tuple[ObjectRef, ...] = ()
+    site: str = ""
+    says: tuple[tuple[str, bool], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's backendRef."""
@@ -197,7 +207,8 @@ class BackendRef:
 class Route:
     """A route of any of the five kinds: its parents, and every backend reference in order.
 
-    `rules` has the name of each rule, empty where it has none.
+    `rules` has the name of each rule, empty where it has none. Another object that refers to
+    backends, such as a SecurityPolicy, is one too.
     """
 
     meta: Meta
@@ -205,34 +216,6 @@ class Route:
     refs: tuple[BackendRef, ...] = ()
     api_version: str = ""
     rules: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gateway:
-    """A Gateway, by the class that decides who reads it, its listeners and its EnvoyProxy."""
-
-    meta: Meta
-    class_name: str = ""
-    listeners: tuple[Listener, ...] = ()
-    proxy: ObjectRef | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatewayClass:
-    """A GatewayClass, by the controllerName that reads its Gateways, and its EnvoyProxy."""
-
-    meta: Meta
-    controller: str = ""
-    proxy: ObjectRef | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReferenceGrant:
-    """Lets references `origins` (group, kind, namespace) reach `targets` (group, kind, name)."""
-
-    meta: Meta
-    origins: tuple[ObjectRef, ...] = ()
-    targets: tuple[ObjectRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,14 +244,16 @@ class Problem:
 class Inventory:
     """All that was read, in the order of files and documents.
 
-    `unreadable` counts against the exit status; `skipped` (a fixture's outputs) and `warnings`
-    (a duplicate key) are said and do not. `unread` counts the objects of kinds that are not read.
+    `referrers` are what refers to backends beside routes. `unreadable` counts against the exit
+    status; `skipped` (a fixture's outputs) and `warnings` (a duplicate key) are said and do not.
+    `unread` counts the objects of kinds that are not read.
     """
 
     services: tuple[Service, ...] = ()
     service_imports: tuple[Service, ...] = ()
     backends: tuple[Backend, ...] = ()
     routes: tuple[Route, ...] = ()
+    referrers: tuple[Route, ...] = ()
     gateways: tuple[Gateway, ...] = ()
     gateway_classes: tuple[GatewayClass, ...] = ()
     grants: tuple[ReferenceGrant, ...] = ()
@@ -288,3 +273,8 @@ class Inventory:
     unread: tuple[tuple[str, int], ...] = ()
     files: int = 0
     documents: int = 0
+
+    @property
+    def referring(self) -> tuple[Route, ...]:
+        """All that refers to backends: the routes, then the others."""
+        return (*self.routes, *self.referrers)

@@ -1,4 +1,4 @@
-"""More nouns: what policies, filters and listeners say, and what they are attached to. Pure.
+"""More nouns: Gateways, and what policies, filters and listeners say of which objects. Pure.
 
 Envoy Gateway's policies differ in what they say and agree in how they are attached: by name
 (`targets`) or by label (`selectors`), to a Gateway, to one of its listeners, to a route or to one
@@ -83,12 +83,40 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """A Gateway, by the class that decides who reads it, its listeners and its EnvoyProxy."""
+
+    meta: Meta
+    class_name: str = ""
+    listeners: tuple[Listener, ...] = ()
+    proxy: ObjectRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayClass:
+    """A GatewayClass, by the controllerName that reads its Gateways, and its EnvoyProxy."""
+
+    meta: Meta
+    controller: str = ""
+    proxy: ObjectRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerSet:
     """More listeners for a Gateway, in an object of their own (ListenerSet, XListenerSet)."""
 
     meta: Meta
     parent: ObjectRef
     listeners: tuple[Listener, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceGrant:
+    """Lets references `origins` (group, kind, namespace) reach `targets` (group, kind, name)."""
+
+    meta: Meta
+    origins: tuple[ObjectRef, ...] = ()
+    targets: tuple[ObjectRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

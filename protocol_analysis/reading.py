@@ -45,7 +45,7 @@ class Cluster:
     @property
     def reference_count(self) -> int:
         """How many backend references there are, whatever becomes of them."""
-        return sum(len(route.refs) for route in self.inventory.routes)
+        return sum(len(route.refs) for route in self.inventory.referring)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,7 @@ CHECKS = {
 ASSUMED = "assumed"
 # What a route kind speaks to a port; every other kind TCP.
 TRANSPORTS = {"UDPRoute": "UDP"}
+_SERVICE = ("", "Service")  # a parent that belongs to the mesh
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class Reason:
 class Resolution:
     """What one release makes of one backend reference.
 
-    `by_gateway` has what each Gateway speaks where they differ; `upstream` is None then.
+    `by_gateway` has what each Gateway speaks where they differ; `upstream` is None then. `sent`:
+    nothing stopped it, though some releases give some backends no protocol.
     """
 
     route: Meta
@@ -80,6 +82,7 @@ class Resolution:
     protocol: str | None = None
     force_http1: bool = False
     tls: bool = False
+    sent: bool = False
     upstream: str | None = None
     by_gateway: tuple[tuple[str, str], ...] = ()
     implementation: str
@@ -129,7 +132,7 @@ def resolve_with(
     What is then spoken upstream depends on the other references of its rule, and is not told here.
     """
     resolver = _Resolver(scope or Scope(inventory), rules)
-    return [resolver.resolve(route, ref) for route in inventory.routes for ref in route.refs]
+    return [resolver.resolve(route, ref) for route in inventory.referring for ref in route.refs]
 
 
 def resolve_target(
@@ -158,16 +161,13 @@ class _Resolver:
             self.against(route, ref, target, said)
             for target in self.scope.nearest(route.meta, *wanted)
         ]
-        name = f"{ref.kind} {ref.namespace}/{ref.name}"
-        if not answers:
-            missing = _stop("no-object", f"no {name} in these manifests")
-            return self.answer(route, ref, [*said, missing])
-        if len({_what_matters(answer) for answer in answers}) == 1:
+        if answers and len({_what_matters(answer) for answer in answers}) == 1:
             # Whichever is read first, the same one: the order of files decides nothing.
             return min(answers, key=_place)
-        places = _places(answers)
-        differ = _stop("ambiguous", f"{name} stands several times and differs: {places}")
-        return self.answer(route, ref, [*said, differ])
+        name = f"{ref.kind} {ref.namespace}/{ref.name}"
+        differ = f"{name} stands several times and differs: {_places(answers)}"
+        missing = _stop("no-object", f"no {name} in these manifests")
+        return self.answer(route, ref, [*said, _stop("ambiguous", differ) if answers else missing])
 
     def answer(
         self, route: Route, ref: BackendRef, reasons: Iterable[Reason], **facts: Any
@@ -184,10 +184,13 @@ class _Resolver:
     def who_reads(self, route: Route) -> tuple[list[Reason], Reason | None]:
         """What is assumed about who reads the route; what stops it, where another one does."""
         mine = self.rules.implementation
+        if any(name.startswith(f"{route.meta.group}/") for name in self.rules.controllers):
+            return [], None  # of its own API
         others: list[str] = []
         missing = "" if route.parents else "a parent"
+        mesh = [parent for parent in route.parents if (parent.group, parent.kind) == _SERVICE]
         for parent in route.parents:
-            if _is_mesh(parent.group, parent.kind):
+            if parent in mesh:
                 others.append(f"Service {parent.name} belongs to the mesh")
                 continue
             controllers, unknown = self.scope.controllers(route.meta, parent)
@@ -199,25 +202,27 @@ class _Resolver:
         if missing:
             text = f"{missing} is not in these manifests; {mine} is assumed"
             return [Reason(ASSUMED, text, CHECKS["other-implementation"])], None
-        mesh = all(_is_mesh(parent.group, parent.kind) for parent in route.parents)
-        return [], _stop("mesh" if mesh else "other-implementation", "; ".join(others))
+        check = "mesh" if len(mesh) == len(route.parents) else "other-implementation"
+        return [], _stop(check, "; ".join(others))
 
     def reads(self, ref: BackendRef, route: Route) -> bool:
         """The kind alone selects the object; the group only has to be one of the three."""
         known = ref.kind in BACKEND_GROUPS and ref.group in BACKEND_GROUPS.values()
-        return known and bool(self.rules.find("accepts", ref.kind, route.meta.kind))
+        return known and bool(self.rules.find("accepts", ref.kind, site_of(route.meta, ref)))
 
     def not_read(self, ref: BackendRef, route: Route) -> Reason:
         name = f"{ref.group}/{ref.kind}" if ref.group else ref.kind
         reader = f"{self.rules.implementation} {self.rules.release}"
-        text = f"{name} is no backend kind that {reader} reads on {route.meta.kind}"
-        return _stop("kind-not-read", text)
+        where = f"{route.meta.kind} {ref.site}".rstrip()
+        return _stop("kind-not-read", f"{name} is no backend kind that {reader} reads on {where}")
 
     def refused(self, route: Route, ref: BackendRef) -> Reason | None:
         """What stops the reference before its object is looked for."""
         if not self.reads(ref, route):
             return self.not_read(ref, route)
-        if not self.scope.permitted(route.meta, ref.group, ref.kind, ref.namespace, ref.name):
+        free = self.rules.find("accepts", ref.kind, site_of(route.meta, ref))[0].choice == "no"
+        wanted = (ref.group, ref.kind, ref.namespace, ref.name)
+        if not (free or self.scope.permitted(route.meta, *wanted)):
             who = f"a {route.meta.kind} of {route.meta.namespace}"
             text = f"no ReferenceGrant in {ref.namespace} lets {who} refer to {ref.kind} {ref.name}"
             return _stop("not-permitted", text)
@@ -227,11 +232,11 @@ class _Resolver:
         self, route: Route, ref: BackendRef, target: Target, said: list[Reason]
     ) -> Resolution:
         """The reference resolved against one object that may be meant."""
-        kind = route.meta.kind
-        refusing = self.rules.find("refuses", ref.kind, kind)
+        site = site_of(route.meta, ref)
+        refusing = self.rules.find("refuses", ref.kind, site)
         stops = [reason_of(row) for row in refusing if _CONDITIONS[row.choice](target)]
         stop = stops[0] if stops else None
-        transport = TRANSPORTS.get(kind, "TCP")
+        transport = TRANSPORTS.get(site, "TCP")
         ports = _ports(target, ref)
         # The value is read from the first port with that number, whatever its transport.
         port = ports[0] if any(p.transport == transport for p in ports) else None
@@ -247,29 +252,33 @@ class _Resolver:
             stop = _stop("weight-0", "weight 0: nothing is sent there")
         if stop:
             return self.answer(route, ref, [*said, stop], **facts)
-        row, force = self.protocol(ref.kind, kind, says.values if says else ())
+        row, force = self.protocol(target, site, says.values if says else ())
         tls = self.tls(route, ref, target, port)
         rows = dict.fromkeys(filter(None, (row, force, tls)))
         facts |= {"protocol": row.protocol, "force_http1": bool(force), "tls": bool(tls)}
-        return self.answer(route, ref, [*said, *map(reason_of, rows)], **facts)
+        return self.answer(route, ref, [*said, *map(reason_of, rows)], sent=True, **facts)
 
-    def protocol(self, backend: str, route: str, values: tuple[str, ...]) -> tuple[Row, Row | None]:
+    def protocol(self, target: Target, site: str, values: Iterable[str]) -> tuple[Row, Row | None]:
         """The row that gives the protocol, and the row that forces HTTP/1.1."""
+        backend = target.meta.kind
         recognised, forced = (
-            [row for value in values if (row := self.rules.value(section, backend, route, value))]
+            [row for value in values if (row := self.rules.value(section, backend, site, value))]
             for section in ("values", "forces")
         )
         force = forced[0] if forced else None
+        for row in self.rules.find("fixed", backend, site):
+            if not row.choice or _CONDITIONS[row.choice](target):
+                return row, force
         if not recognised:
-            return self.rules.find("defaults", backend, route)[0], force
-        pick = self.rules.find("lists", backend, route)
+            return self.rules.find("defaults", backend, site)[0], force
+        pick = self.rules.find("lists", backend, site)
         return recognised[-1 if pick and pick[0].choice == "last" else 0], force
 
     def tls(
         self, route: Route, ref: BackendRef, target: Target, port: ServicePort | None
     ) -> Row | None:
         """The row by which the backend is spoken to over TLS."""
-        for row in self.rules.find("tls", ref.kind, route.meta.kind):
+        for row in self.rules.find("tls", ref.kind, site_of(route.meta, ref)):
             if row.choice == "BackendTLSPolicy":
                 name = port.name if port else ""
                 section = name if row.section_name == "name" else str(ref.port or "")
@@ -306,8 +315,9 @@ _CONDITIONS: dict[str, Callable[[Target], bool]] = {
 }
 
 
-def _is_mesh(group: str, kind: str) -> bool:
-    return (group, kind) == ("", "Service")
+def site_of(route: Meta, ref: BackendRef) -> str:
+    """Where rules look it up: by the kind of its route, or by its place outside routes."""
+    return ref.site or route.kind
 
 
 def _stop(check: str, text: str) -> Reason:

@@ -7,6 +7,12 @@ from functools import cache, cached_property
 
 from protocol_analysis.releases import finals, pick, release_key
 
+# Where Envoy Gateway refers to backends outside routes: the reference's role, then how it is used.
+_POLICIES = "extAuth http, extAuth grpc, extProc, oidc http, oidc https, jwks http, jwks https"
+_LOGS = "accessLog als, accessLog openTelemetry"
+_TELEMETRY = f"{_LOGS}, tracing openTelemetry, tracing other, metrics"
+SITES = tuple(f"{_POLICIES}, {_TELEMETRY}".split(", "))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:

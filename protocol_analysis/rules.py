@@ -12,6 +12,7 @@ refuses   what it turns away although the kind is accepted (`when` names the con
 defaults  the protocol where no value is recognised
 lists     which of several values wins
 values    a recognised value → protocol
+fixed     the protocol whatever the value
 forces    values that force HTTP/1.1 upstream
 tls       what gives a backend TLS
 
@@ -31,16 +32,17 @@ import yaml
 
 from protocol_analysis.model import BACKEND_GROUPS, ROUTE_KINDS
 from protocol_analysis.releases import RulesetError, expand, finals, line_of, release_key
-from protocol_analysis.rows import Row, Ruleset
+from protocol_analysis.rows import SITES, Row, Ruleset
 
 _COMMON = {"id", "releases", "text", "source"}
 _SCOPE = {"backends", "routes"}
 SECTIONS: dict[str, set[str]] = {
-    "accepts": _COMMON | _SCOPE,
+    "accepts": _COMMON | _SCOPE | {"grant"},
     "refuses": _COMMON | _SCOPE | {"when"},
     "defaults": _COMMON | _SCOPE | {"protocol"},
     "lists": _COMMON | _SCOPE | {"pick"},
     "values": _COMMON | _SCOPE | {"values", "protocol"},
+    "fixed": _COMMON | _SCOPE | {"when", "protocol"},
     "forces": _COMMON | _SCOPE | {"values"},
     "tls": _COMMON | _SCOPE | {"from", "section"},
     "standard": _COMMON | _SCOPE | {"values"},
@@ -50,9 +52,11 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "pick": ("first", "last"),
     "from": ("BackendTLSPolicy", "Backend", "DynamicResolver"),
     "section": ("name", "number"),
+    "grant": ("no",),
     "protocol": ("HTTP", "HTTP2", "GRPC", "HTTPS", "TCP", "UDP", None),
 }
-_KNOWN: dict[str, tuple[str, ...]] = {"backends": tuple(BACKEND_GROUPS), "routes": ROUTE_KINDS}
+_KNOWN = {"backends": tuple(BACKEND_GROUPS), "routes": (*ROUTE_KINDS, *SITES)}
+_OPTIONAL = {"accepts": ["grant"], "fixed": ["when"]}
 _LISTS = {"controllers", "releases", "values", *_KNOWN}
 _INNER: dict[str, type] = {"releases": dict, "lines": dict, **dict.fromkeys(SECTIONS, list)}
 _TOP = {"implementation", "title", "controllers", *_INNER}
@@ -67,10 +71,8 @@ _TEXT_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp"}
 
 def implementations() -> tuple[str, ...]:
     """The names of the rulesets that come with the package."""
-    folder = resources.files("protocol_analysis") / "rulesets"
-    return tuple(
-        sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
-    )
+    files = (resources.files("protocol_analysis") / "rulesets").iterdir()
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml")))
 
 
 @cache
@@ -214,7 +216,8 @@ class _Parser:
 
     def row(self, section: str, keys: set[str], raw: Any, at: int, order: list[str]) -> Row | None:
         by_policy = isinstance(raw, dict) and raw.get("from") == "BackendTLSPolicy"
-        if not self.mapping(f"{section} row", raw, keys, at, [] if by_policy else ["section"]):
+        optional = [*_OPTIONAL.get(section, ()), *([] if by_policy else ["section"])]
+        if not self.mapping(f"{section} row", raw, keys, at, optional):
             return None
         line = self.lines[id(raw), "releases"]
         try:
@@ -234,7 +237,7 @@ class _Parser:
             routes=ROUTE_KINDS if raw["routes"] == "all" else tuple(raw["routes"]),
             values=tuple(raw.get("values", ())),
             protocol=raw.get("protocol"),
-            choice=raw.get("when") or raw.get("pick") or raw.get("from") or "",
+            choice=next((raw[key] for key in ("when", "pick", "from", "grant") if key in raw), ""),
             section_name=raw.get("section", ""),
             line=at,
         )
@@ -305,7 +308,7 @@ def _shown(value: Any) -> str:
 
 def _questions(row: Row) -> Iterator[tuple[str, ...]]:
     """What a row answers; two rows must not answer the same."""
-    extra = (row.choice,) if row.section in ("refuses", "tls") else row.values or ("",)
+    extra = (row.choice,) if row.section in ("refuses", "fixed", "tls") else row.values or ("",)
     for backend in row.backends:
         for route in row.routes:
             for value in extra:

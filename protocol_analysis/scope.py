@@ -17,15 +17,16 @@ from protocol_analysis.model import (
     Inventory,
     Meta,
     ObjectRef,
-    ReferenceGrant,
     Target,
     name_of,
 )
 
 if TYPE_CHECKING:
-    from protocol_analysis.policies import Policy
+    from protocol_analysis.policies import Policy, ReferenceGrant
 
 
+# What is looked up by name.
+_NAMED = "services service_imports backends gateways gateway_classes routes listener_sets"
 # What a route hangs on; a ListenerSet hangs on a Gateway in turn.
 _HOLDERS = ("Gateway", "ListenerSet", "XListenerSet")
 
@@ -35,18 +36,8 @@ class Scope:
 
     def __init__(self, inventory: Inventory) -> None:
         self._nearest: dict[tuple[str, ...], list[Any]] = {}
-        for objects in (
-            inventory.services,
-            inventory.service_imports,
-            inventory.backends,
-            inventory.gateways,
-            inventory.gateway_classes,
-            inventory.routes,
-            inventory.listener_sets,
-            inventory.proxies,
-            inventory.filters,
-        ):
-            self._add(objects)
+        for name in (*_NAMED.split(), "proxies", "filters"):
+            self._add(getattr(inventory, name))
         self._grants: dict[tuple[str, str], list[ReferenceGrant]] = {}
         for grant in inventory.grants:
             self._grants.setdefault((grant.meta.world, grant.meta.namespace), []).append(grant)

@@ -15,13 +15,10 @@ from protocol_analysis.attaching import Attaching, Attachment, attachments, laye
 from protocol_analysis.envoy import Flags, Setting, Upstream
 from protocol_analysis.model import (
     GATEWAY_API,
-    Backend,
     BackendRef,
     Inventory,
     ObjectRef,
     Route,
-    Service,
-    Target,
     name_of,
 )
 from protocol_analysis.policies import Definition, Policy
@@ -29,6 +26,7 @@ from protocol_analysis.resolver import Reason, Resolution, reason_of, resolve_wi
 from protocol_analysis.rows import Rules
 from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
+from protocol_analysis.settings import flags_of, setting_of
 from protocol_analysis.upstream import splits, spoken
 from protocol_analysis.wiring import unserved, wire, wired
 
@@ -44,7 +42,6 @@ NOTES = {
 }
 # What a reference may lack without being refused: its object may stand elsewhere.
 _UNKNOWN = ("no-object", "ambiguous")
-_TIMEOUTS = ("connectionIdleTimeout", "maxConnectionDuration")
 
 
 def resolve(
@@ -78,57 +75,11 @@ def speak(inventory: Inventory, rules: Rules, wires: Rules | None) -> list[Resol
     speaker = _Speaker(inventory, scope, rules, wires)
     told: list[Resolution] = []
     at = 0
-    for route in inventory.routes:
+    for route in inventory.referring:
         own = answers[at : at + len(route.refs)]
         at += len(own)
         told += speaker.route(route, own)
     return told
-
-
-def told_alone(answer: Resolution, target: Target, wires: Rules | None) -> Resolution:
-    """The reference as the only backend of its rule, without policies, with its upstream."""
-    if wires is None or answer.protocol is None:
-        return answer
-    told = spoken([setting_of(answer, target)], Flags(), layer_of(answer.route), wires)
-    return replace(answer, upstream=told.upstream, reasons=(*answer.reasons, *told.reasons))
-
-
-def setting_of(
-    answer: Resolution, target: Target, filters: Iterable[Policy] = (), proxy: Policy | None = None
-) -> Setting:
-    """A resolved reference as Envoy Gateway hands it on: one backend of an Envoy cluster."""
-    backend = target if isinstance(target, Backend) else Backend(meta=target.meta)
-    addresses = backend.addresses if isinstance(target, Backend) else {"IP"}
-    alpn = backend.alpn if backend.alpn is not None else proxy.alpn if proxy else None
-    return Setting(
-        protocol=answer.protocol,
-        tls=answer.tls,
-        force_http1=answer.force_http1,
-        dynamic_resolver=backend.type == "DynamicResolver",
-        credential_injection=any(dict(f.says).get("credentialInjection") for f in filters),
-        sni_of_endpoint=backend.sni_of_endpoint,
-        alpn=alpn if answer.tls else None,
-        filters=bool(answer.ref.filters),
-        address="MIXED" if len(addresses) > 1 else next(iter(addresses), None),
-        prefer_local=isinstance(target, Service) and target.prefer_local,
-    )
-
-
-def flags_of(says: dict[str, bool], *, http1: bool = False, merged: bool = False) -> Flags:
-    """What policies say, as the wire rules ask for it."""
-    return Flags(
-        use_client_protocol=says.get("useClientProtocol", False),
-        proxy_protocol=says.get("proxyProtocol", False),
-        http1_settings=http1,
-        timeouts=any(says.get(name, False) for name in _TIMEOUTS),
-        max_stream_duration=says.get("maxStreamDuration", False),
-        circuit_breaker_max_requests=says.get("maxRequestsPerConnection", False),
-        admission_control=says.get("admissionControl", False),
-        consistent_hash=says.get("consistentHash", False),
-        prefer_local=says.get("preferLocal", False),
-        weighted_zones=says.get("weightedZones", False),
-        merged_backends=merged,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +108,7 @@ class _Speaker:
         definitions = self.definitions.get((meta.world, meta.group, meta.kind), [])
         if missing := unserved(meta, definitions, self.wires):
             return [_passed_over(answer, missing) for answer in answers]
-        if not any(answer.protocol for answer in answers):
+        if not any(answer.sent for answer in answers):
             return list(answers)
         told: dict[BackendRef, list[_Told]] = {answer.ref: [] for answer in answers}
         places = self.hangs_on(route)
@@ -209,9 +160,13 @@ class _Speaker:
     ) -> Iterable[tuple[BackendRef, _Told]]:
         """What is spoken to the references that would share an Envoy cluster, or are of a rule."""
         layer, proxy = layer_of(route.meta), self.proxy(where)
-        pairs = [(a, self.setting(a, proxy)) for a in answers if a.protocol]
-        if answers[0].ref.role == "mirror":
+        pairs = [(a, self.setting(a, proxy)) for a in answers if a.sent]
+        if (ref := answers[0].ref).role == "mirror":
             yield from self.clusters(answers, pairs, Flags(), layer, where, (), role="mirror")
+            return
+        if ref.site:  # one Envoy cluster, with what the settings beside the references say
+            flags = flags_of(dict(ref.says))
+            yield from self.clusters(answers, pairs, flags, layer, where, (), shared=True)
             return
         reached = self.attaching.traffic(route, answers[0].ref.rule, where)
         http1 = self.attaching.http1(where) if layer == "http" else None
@@ -236,6 +191,8 @@ class _Speaker:
         where: Attachment,
         said: Sequence[Reason],
         role: str = "",
+        *,
+        shared: bool = False,
     ) -> Iterable[tuple[BackendRef, _Told]]:
         """What one Envoy cluster is told, or one for each backend; none where there is none."""
         if not pairs:
@@ -243,11 +200,11 @@ class _Speaker:
         refused = [
             Setting(unserved=True)
             for a in answers
-            if not a.protocol and a.outcome not in (*_UNKNOWN, "weight-0")
+            if not a.sent and a.outcome not in (*_UNKNOWN, "weight-0")
         ]
         settings = [setting for _, setting in pairs]
         everything = [*settings, *refused]
-        apart = () if role else splits(everything, flags, layer, self.wires)
+        apart = () if role or shared else splits(everything, flags, layer, self.wires)
         for answer, setting in pairs:
             alone = spoken([setting], flags, layer, self.wires, role=role, whole=everything)
             told = alone
@@ -343,7 +300,9 @@ def _together(answer: Resolution, told: Sequence[_Told], caveats: Sequence[Reaso
 
 def _passed_over(answer: Resolution, missing: Reason) -> Resolution:
     """A reference of a route that the release does not see."""
-    return replace(answer, protocol=None, force_http1=False, tls=False, reasons=(missing,))
+    return replace(
+        answer, protocol=None, force_http1=False, tls=False, sent=False, reasons=(missing,)
+    )
 
 
 def _groups(route: Route, answers: Sequence[Resolution]) -> list[list[Resolution]]:
@@ -352,7 +311,7 @@ def _groups(route: Route, answers: Sequence[Resolution]) -> list[list[Resolution
     for answer in answers:
         ref = answer.ref
         rule = ref.rule if layer_of(route.meta) == "http" else -1
-        key = (rule, -1) if ref.role == "forward" else (rule, ref.backend)
+        key = (rule, ref.backend if ref.role == "mirror" else -1)
         groups.setdefault((ref.role, *key), []).append(answer)
     return list(groups.values())
 

@@ -183,7 +183,8 @@ def test_the_release_is_read_from_a_deployment(tmp_path_factory: pytest.TempPath
 
 
 def test_the_history_names_rows_and_releases_that_are_there() -> None:
-    assert len({pull.number for pull in history()}) == len(history())
+    numbered = [pull.number for pull in history() if pull.number]
+    assert len(set(numbered)) == len(numbered) > 10
     with pytest.raises(RulesetError, match="no such release or row"):
         parse_history("- {pull: '1', notes: {v7.7.7: none}}", "h.yaml", "envoy-gateway")
     with pytest.raises(RulesetError, match="no list"):

@@ -71,6 +71,8 @@ READ = [
     ("EnvoyPatchPolicy", "gateway.envoyproxy.io", "v1alpha1", "patch_policies"),
     ("HTTPRouteFilter", "gateway.envoyproxy.io", "v1alpha1", "filters"),
     ("EnvoyProxy", "gateway.envoyproxy.io", "v1alpha1", "proxies"),
+    ("SecurityPolicy", "gateway.envoyproxy.io", "v1alpha1", "referrers"),
+    ("EnvoyExtensionPolicy", "gateway.envoyproxy.io", "v1alpha1", "referrers"),
     ("ListenerSet", "gateway.networking.k8s.io", "v1", "listener_sets"),
     ("XListenerSet", "gateway.networking.x-k8s.io", "v1alpha1", "listener_sets"),
     ("CustomResourceDefinition", "apiextensions.k8s.io", "v1beta1 v1", "definitions"),

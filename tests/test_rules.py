@@ -52,7 +52,7 @@ def line_of_text(text: str, part: str) -> int:
 GRPC = """\
   - id: service-grpc
     backends: [Service]
-    routes: all
+    routes: *everywhere
     values: [grpc]
     protocol: GRPC
     releases: [v1.1.0-rc.1..v1.9.0-rc.0]
@@ -177,8 +177,8 @@ BROKEN_ELSEWHERE = [
      "'list-first' overlaps 'list-last' of line "),
     (NULLS, NULLS.replace("-rc.1", ""), "- id: default-http\n",
      "'default-http' overlaps 'no-protocol-yet' of line "),
-    ("when: dynamicResolver\n", "when: dynamicResolverWithAppProtocols\n",
-     "- id: resolver-without", "overlaps 'refuses-resolver-values' of line "),
+    ("when: unixSocket\n", "when: dynamicResolverWithAppProtocols\n",
+     "- id: refuses-resolver-values", "overlaps 'refuses-unix-socket' of line "),
     (GRPC + SOURCE, GRPC + SOURCE + (GRPC + SOURCE).replace("service-grpc", "again"),
      "- id: again", "'again' overlaps 'service-grpc' of line "),
     # Gaps: the section is told, since no row is to blame.

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from protocol_analysis.manifests.tree import Mapping, Node, Scalar, Sequence
-from protocol_analysis.model import Meta, ObjectRef, Position, Problem
+from protocol_analysis.model import (
+    GATEWAY_API,
+    BackendRef,
+    Meta,
+    ObjectRef,
+    Position,
+    Problem,
+)
 
 _TOO_LARGE = 2**31
 
@@ -151,3 +158,43 @@ def object_ref(
         section=text(section) or None,
         port=port,
     )
+
+
+def backend_ref(
+    node: Node,
+    source: Source,
+    namespace: str,
+    rule: int,
+    role: str,
+    backend: int,
+    site: str = "",
+    says: tuple[tuple[str, bool], ...] = (),
+) -> BackendRef:
+    """A backendRef; `rule` and `backend` say which, the rest where it stands."""
+
+    def field(name: str) -> Node | None:
+        return get(node, name, fold=source.fold_keys)
+
+    return BackendRef(
+        rule=rule,
+        role=role,
+        backend=backend,
+        group=text(field("group")),
+        kind=text(field("kind"), "Service"),
+        namespace=text(field("namespace"), namespace),
+        name=text(field("name")),
+        port=integer(field("port"), source, "port"),
+        weight=integer(field("weight"), source, "weight"),
+        position=source.position(node),
+        filters=tuple(_filter(item, namespace) for item in mappings(node, source, "filters")),
+        site=site,
+        says=says,
+    )
+
+
+def _filter(node: Node, namespace: str) -> ObjectRef:
+    extension = get(node, "extensionRef")
+    if isinstance(extension, Mapping):
+        return object_ref(extension, namespace)
+    kind = text(get(node, "type"))
+    return ObjectRef(group=GATEWAY_API, kind=kind, namespace=namespace, name="")

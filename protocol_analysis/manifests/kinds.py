@@ -14,6 +14,7 @@ from typing import Any
 from protocol_analysis.manifests.fields import (
     Source,
     absent,
+    backend_ref,
     get,
     integer,
     is_true,
@@ -37,6 +38,7 @@ from protocol_analysis.manifests.policies import (
     traffic_policy,
     workload,
 )
+from protocol_analysis.manifests.referrers import extension_policy, security_policy, telemetry
 from protocol_analysis.manifests.tree import Mapping, Node, Sequence
 from protocol_analysis.model import (
     ENVOY_GATEWAY,
@@ -44,15 +46,13 @@ from protocol_analysis.model import (
     MCS,
     Backend,
     BackendRef,
-    Gateway,
-    GatewayClass,
     ObjectRef,
     Other,
-    ReferenceGrant,
     Route,
     Service,
     ServicePort,
 )
+from protocol_analysis.policies import Gateway, GatewayClass, ReferenceGrant
 
 
 def _service(node: Mapping, source: Source, group: str, kind: str) -> Service:
@@ -111,33 +111,6 @@ def _backend(node: Mapping, source: Source, group: str, kind: str) -> Backend:
     )
 
 
-def _ref(
-    node: Node, source: Source, namespace: str, rule: int, role: Any, backend: int
-) -> BackendRef:
-    kind = text(get(node, "kind"), "Service")
-    return BackendRef(
-        rule=rule,
-        role=role,
-        backend=backend,
-        group=text(get(node, "group")),
-        kind=kind,
-        namespace=text(get(node, "namespace"), namespace),
-        name=text(get(node, "name")),
-        port=integer(get(node, "port"), source, "port"),
-        weight=integer(get(node, "weight"), source, "weight"),
-        position=source.position(node),
-        filters=tuple(_filter(item, namespace) for item in mappings(node, source, "filters")),
-    )
-
-
-def _filter(node: Node, namespace: str) -> ObjectRef:
-    extension = get(node, "extensionRef")
-    if isinstance(extension, Mapping):
-        return object_ref(extension, namespace)
-    kind = text(get(node, "type"))
-    return ObjectRef(group=GATEWAY_API, kind=kind, namespace=namespace, name="")
-
-
 def _mirrors(node: Node, source: Source) -> Iterator[Node]:
     for item in mappings(node, source, "filters"):
         target = get(item, "requestMirror", "backendRef")
@@ -150,13 +123,12 @@ def _route(node: Mapping, source: Source, group: str, kind: str) -> Route:
     refs: list[BackendRef] = []
     for number, rule in enumerate(mappings(node, source, "spec", "rules")):
         backends = mappings(rule, source, "backendRefs")
-        refs += [
-            _ref(n, source, meta.namespace, number, "forward", i) for i, n in enumerate(backends)
-        ]
         mirrors = [mirror for of in (rule, *backends) for mirror in _mirrors(of, source)]
-        refs += [
-            _ref(n, source, meta.namespace, number, "mirror", i) for i, n in enumerate(mirrors)
-        ]
+        for role, nodes in (("forward", backends), ("mirror", mirrors)):
+            refs += [
+                backend_ref(each, source, meta.namespace, number, role, i)
+                for i, each in enumerate(nodes)
+            ]
     parents = mappings(node, source, "spec", "parentRefs")
     return Route(
         meta=meta,
@@ -216,7 +188,8 @@ Reader = Callable[[Mapping, Source, str, str], Any]
 class Kind:
     """One row: the kind, its groups, every version that was or is served, the inventory's list.
 
-    `aside`: it tells something beside the point, so one that cannot be read is no loss.
+    `refers`: what else is read of it, its backend references. `aside`: it tells something beside
+    the point, so one that cannot be read is no loss.
     """
 
     kind: str
@@ -224,6 +197,7 @@ class Kind:
     versions: tuple[str, ...]
     read: Reader
     into: str
+    refers: Reader | None = None
     aside: bool = False
 
 
@@ -274,9 +248,11 @@ _ROWS = (
             ("ClientTrafficPolicy", client_policy, "client_policies"),
             ("EnvoyPatchPolicy", patch_policy, "patch_policies"),
             ("HTTPRouteFilter", route_filter, "filters"),
-            ("EnvoyProxy", proxy, "proxies"),
+            ("SecurityPolicy", security_policy, "referrers"),
+            ("EnvoyExtensionPolicy", extension_policy, "referrers"),
         )
     ),
+    Kind("EnvoyProxy", (ENVOY_GATEWAY,), ("v1alpha1",), proxy, "proxies", refers=telemetry),
     Kind("ListenerSet", (GATEWAY_API,), ("v1",), listener_set, "listener_sets"),
     Kind(
         "XListenerSet",

@@ -100,6 +100,15 @@ def patch_policy(node: Mapping, source: Source, group: str, kind: str) -> Policy
 def traffic_policy(node: Mapping, source: Source, group: str, kind: str) -> Policy:
     """A BackendTrafficPolicy; what is not set is not in `says`."""
     spec = get(node, "spec")
+    says = traffic_settings(spec)
+    client = get(spec, "useClientProtocol")
+    if not absent(client):
+        says["useClientProtocol"] = is_true(client)
+    return _policy(node, source, group, kind, says)
+
+
+def traffic_settings(spec: Node | None) -> Says:
+    """What a BackendTrafficPolicy, or the `backendSettings` beside a reference, sets."""
     http = get(spec, "timeout", "http")
     balancer = get(spec, "loadBalancer")
     hashes = text(get(balancer, "type")) == "ConsistentHash"
@@ -115,11 +124,7 @@ def traffic_policy(node: Mapping, source: Source, group: str, kind: str) -> Poli
         "preferLocal": get(balancer, "zoneAware", "preferLocal"),
         "weightedZones": get(balancer, "zoneAware", "weightedZones"),
     }
-    says: Says = {name: True for name, found in present.items() if not absent(found)}
-    client = get(spec, "useClientProtocol")
-    if not absent(client):
-        says["useClientProtocol"] = is_true(client)
-    return _policy(node, source, group, kind, says)
+    return {name: True for name, found in present.items() if not absent(found)}
 
 
 def client_policy(node: Mapping, source: Source, group: str, kind: str) -> Policy:

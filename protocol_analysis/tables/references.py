@@ -86,10 +86,13 @@ def resolution_table(rows: Sequence[Resolution]) -> pd.DataFrame:
 
 
 def outcome_table(rows: Sequence[Resolution]) -> pd.DataFrame:
-    """References that are not resolved, by reason (lines) and route kind (columns)."""
-    counts = pd.DataFrame(
-        0, index=pd.Index([], name="reason", dtype="string"), columns=[*ROUTE_KINDS, "total"]
-    )
+    """References that are not resolved, by reason (lines) and route kind (columns).
+
+    What is referred to outside routes has a column where there is any.
+    """
+    beside = sorted({r.route.kind for r in rows if not r.protocol} - {*ROUTE_KINDS})
+    columns = [*ROUTE_KINDS, *beside, "total"]
+    counts = pd.DataFrame(0, index=pd.Index([], name="reason", dtype="string"), columns=columns)
     for r in rows:
         if r.protocol is None:
             if r.outcome not in counts.index:
