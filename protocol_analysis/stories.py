@@ -38,6 +38,11 @@ def proxy_protocol(told: Sequence[Told]) -> list[Told]:
     return _because(told, "dropped-by-proxy-protocol")
 
 
+def outside_routes(told: Sequence[Told]) -> list[Told]:
+    """Those that the gateway itself calls: for authorisation, for telemetry."""
+    return [each for each in told if any(side.ref.site for side in _sides(each))]
+
+
 def afterwards(changes: Sequence[Change]) -> list[Resolution]:
     """What each reference is spoken to in the end."""
     return [change.after for change in changes]

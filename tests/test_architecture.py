@@ -55,6 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *CORE,
         "speaking",
         "compare",
+        "history",
         "upgrade",
         "explain",
         "coverage",

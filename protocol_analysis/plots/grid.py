@@ -43,6 +43,7 @@ CELLS = {
 }
 NOT_READ = Look("#E4E4E4")
 _CELL, _GAP = 0.26, 0.62  # inches: a line, and what a panel needs beside its lines
+_LETTER = 0.0076  # of the width, for a letter of a line's name
 
 
 def rulebook_plot(rulebook: pd.DataFrame) -> Picture:
@@ -134,11 +135,13 @@ def grid(cells: pd.DataFrame, title: str, subtitle: str, known: Known = CELLS) -
         key = 0.24 * ((len(_meanings(cells, known)) + 1) // 2)
         height = 1.03 + key + _CELL * len(cells) + _GAP * len(panels)
         figure = titled_figure(height, title, subtitle)
-        _cell_key(figure, cells, known)
+        longest = max((len(str(name).split(" ", 1)[1]) for name in cells.index), default=0)
+        left = min(0.4, max(0.225, longest * _LETTER))
+        _cell_key(figure, cells, known, left)
         top = height - 1.18 - key
         for panel, names in panels.items():
             tall = _CELL * len(names)
-            axis = figure.add_axes((0.225, (top - tall) / height, 0.765, tall / height))
+            axis = figure.add_axes((left, (top - tall) / height, 0.99 - left, tall / height))
             marks += _panel(axis, panel, cells.loc[names], known)
             top -= tall + _GAP
     ends = list(dict.fromkeys([*cells.columns[:1], *cells.columns[-1:]]))
@@ -173,13 +176,13 @@ def _cell_look(says: str, looks: Known) -> Look:
     return known[0] if known else NOT_READ if says.startswith("(") else PLAIN
 
 
-def _cell_key(figure: Figure, cells: pd.DataFrame, known: Known) -> None:
+def _cell_key(figure: Figure, cells: pd.DataFrame, known: Known, left: float) -> None:
     """What the cells' words mean, above the panels in two columns."""
     meanings = _meanings(cells, known)
     height = figure.get_figheight()
     for number, (word, meaning) in enumerate(sorted(meanings.items(), key=_unread)):
         column, line = divmod(number, (len(meanings) + 1) // 2)
-        x, y = 0.225 + 0.36 * column, 1 - (0.85 + 0.24 * line) / height
+        x, y = left + 0.36 * column * (1 - left) / 0.775, 1 - (0.85 + 0.24 * line) / height
         surface = box(figure, (x, y - 0.09 / height, 0.065, 0.19 / height), _cell_look(word, known))
         surface.set(edgecolor="#b9b9b9")
         tag(figure, x + 0.0325, y, word, _cell_look(word, known))

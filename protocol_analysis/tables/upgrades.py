@@ -9,6 +9,7 @@ import pandas as pd
 
 from protocol_analysis.compare import EFFECTS, Change, reader, way
 from protocol_analysis.explain import Account
+from protocol_analysis.history import Cause
 from protocol_analysis.reading import Cluster
 from protocol_analysis.releases import line_of
 from protocol_analysis.resolver import Resolution
@@ -30,7 +31,6 @@ CHANGE_COLUMNS = {
     "before": "string",
     "after": "string",
     "since": "string",
-    "pull_requests": "string",
     "release_notes": "string",
     "keep": "string",
     "adopt": "string",
@@ -62,7 +62,7 @@ def change_table(changes: Sequence[Change]) -> pd.DataFrame:
                 text(c.before.route.cluster),
                 c.effect,
                 c.transient,
-                str(c.before.route),
+                f"{c.before.route} {c.before.ref.site}".rstrip(),
                 c.before.ref.rule,
                 f"{c.before.ref.kind} {c.before.ref.namespace}/{c.before.ref.name}",
                 text(c.after.app_protocol),
@@ -70,8 +70,7 @@ def change_table(changes: Sequence[Change]) -> pd.DataFrame:
                 c.after.release,
                 wire_text(c.before),
                 wire_text(c.after),
-                _each(cause.release for cause in c.causes),
-                _each(f"#{cause.pull}" for cause in c.causes if cause.pull),
+                _each(_since(cause) for cause in c.causes),
                 _each(cause.notes for cause in c.causes),
                 str(c.keep) if c.keep else "none",
                 str(c.adopt) if c.adopt else "none",
@@ -81,6 +80,10 @@ def change_table(changes: Sequence[Change]) -> pd.DataFrame:
         ),
         CHANGE_COLUMNS,
     )
+
+
+def _since(cause: Cause) -> str:
+    return f"{cause.release} #{cause.pull}" if cause.pull else cause.release
 
 
 def effect_table(changes: Sequence[Change], clusters: Sequence[Cluster]) -> pd.DataFrame:
@@ -110,7 +113,7 @@ def wire_table(clusters: Sequence[Cluster], start: str, end: str | None = None) 
         for same in zip(*answers, strict=True):
             words = tuple(map(wire_text, same))
             value = text(same[-1].app_protocol).replace(_PREFIX, "eg/") or "no value"
-            case = (same[0].ref.kind, value, same[0].route.kind, *words)
+            case = (same[0].ref.kind, value, same[0].ref.site or same[0].route.kind, *words)
             if len(set(words)) > 1:
                 cases[case] = cases.get(case, 0) + 1
     rows: dict[str, tuple[str, ...]] = {}
