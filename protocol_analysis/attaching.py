@@ -107,6 +107,53 @@ class Attaching:
                 reasons += self._how(policy, [*mine, *self._above(where)])
         return Reached(says=taken, reasons=tuple(reasons))
 
+    def places(self, route: Route) -> list[Attachment]:
+        """Every listener that takes a route, in the order of its parents.
+
+        A parent that is not among the manifests gives none; a Gateway without a listener for the
+        route is one attachment without a listener.
+        """
+        found: list[Attachment] = []
+        for parent in route.parents:
+            for holder in self._scope.nearest(route.meta, *name_of(parent)):
+                if isinstance(holder, Gateway):
+                    pairs: list[tuple[Gateway, ListenerSet | None]] = [(holder, None)]
+                elif isinstance(holder, ListenerSet):
+                    gateways = self._scope.nearest(holder.meta, *name_of(holder.parent))
+                    pairs = [(gateway, holder) for gateway in gateways]
+                else:
+                    continue
+                listeners = [
+                    listener
+                    for listener in holder.listeners
+                    if parent.section in (None, listener.name)
+                    and parent.port in (None, listener.port)
+                    and self._takes(listener, holder.meta, route)
+                ]
+                found += [
+                    Attachment(gateway=gateway, listener=each, listener_set=listener_set)
+                    for gateway, listener_set in pairs
+                    for each in listeners or [None]
+                ]
+        return list(dict.fromkeys(found))
+
+    def _takes(self, listener: Listener, holder: Meta, route: Route) -> bool:
+        """Whether a listener takes a route: by kind, by namespace and by hostname.
+
+        A Namespace that is not among the manifests is taken to have the labels.
+        """
+        meta = route.meta
+        if not _carries(listener.protocol, meta.kind) or meta.kind not in (
+            listener.kinds or (meta.kind,)
+        ):
+            return False
+        if not _share(listener.hostname, route.hostnames):
+            return False
+        if listener.takes_from == "Selector":
+            labels = self._labels.get((meta.world, meta.namespace))
+            return labels is None or _all(listener.of_namespace, labels)
+        return listener.takes_from == "All" or meta.namespace == holder.namespace
+
     def _how(self, policy: Policy, aims: Sequence[Aim]) -> Iterator[Reason]:
         """The row by which a policy may have such a target, where not all releases know it."""
         for aim in aims:
@@ -243,37 +290,6 @@ class Attaching:
         return any(each is near for near in self._scope.nearest(policy.meta, *name_of(each.meta)))
 
 
-def attachments(route: Route, scope: Scope) -> list[Attachment]:
-    """Every listener that a route hangs on, in the order of its parents.
-
-    A parent that is not among the manifests gives none; a Gateway without a listener for the
-    route is one attachment without a listener.
-    """
-    found: list[Attachment] = []
-    for parent in route.parents:
-        for holder in scope.nearest(route.meta, *name_of(parent)):
-            if isinstance(holder, Gateway):
-                pairs: list[tuple[Gateway, ListenerSet | None]] = [(holder, None)]
-            elif isinstance(holder, ListenerSet):
-                gateways = scope.nearest(holder.meta, *name_of(holder.parent))
-                pairs = [(gateway, holder) for gateway in gateways]
-            else:
-                continue
-            for gateway, listener_set in pairs:
-                listeners = [
-                    listener
-                    for listener in holder.listeners
-                    if parent.section in (None, listener.name)
-                    and parent.port in (None, listener.port)
-                    and _carries(listener.protocol, route.meta.kind)
-                ]
-                found += [
-                    Attachment(gateway=gateway, listener=each, listener_set=listener_set)
-                    for each in listeners or [None]
-                ]
-    return list(dict.fromkeys(found))
-
-
 _CARRIES = {
     "HTTP": ("HTTPRoute", "GRPCRoute"),
     "HTTPS": ("HTTPRoute", "GRPCRoute"),
@@ -314,3 +330,20 @@ def _all(wanted: tuple[Wanted, ...], labels: tuple[tuple[str, str], ...]) -> boo
 def _said(policy: Policy) -> str:
     said = [name if value else f"no {name}" for name, value in policy.says]
     return ", ".join(said) or "nothing that bears upon the protocol"
+
+
+def _share(hostname: str, hostnames: tuple[str, ...]) -> bool:
+    """Whether a listener's hostname and those of a route have any in common.
+
+    >>> _share("*.example.com", ("a.b.example.com",)), _share("example.com", ("*.example.com",))
+    (True, False)
+
+    Source: https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/apis/v1/httproute_types.go#L62
+    """
+    if not hostname or not hostnames:
+        return True
+    pairs = [pair for name in hostnames for pair in ((hostname, name), (name, hostname))]
+    return any(
+        wide == narrow or (wide.startswith("*.") and narrow.endswith(wide[1:]))
+        for wide, narrow in pairs
+    )

@@ -207,8 +207,7 @@ class BackendRef:
 class Route:
     """A route of any of the five kinds: its parents, and every backend reference in order.
 
-    `rules` has the name of each rule, empty where it has none. Another object that refers to
-    backends, such as a SecurityPolicy, is one too.
+    `rules` has the name of each rule, or none. Another object that refers to backends is one too.
     """
 
     meta: Meta
@@ -216,6 +215,7 @@ class Route:
     refs: tuple[BackendRef, ...] = ()
     api_version: str = ""
     rules: tuple[str, ...] = ()
+    hostnames: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

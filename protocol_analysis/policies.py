@@ -74,11 +74,19 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """A listener of a Gateway or of a ListenerSet."""
+    """A listener of a Gateway or of a ListenerSet, and which routes it takes.
+
+    `kinds` is empty where its protocol decides; `takes_from` is Same, All, Selector or None, as
+    in Gateway API, and `of_namespace` the labels that a Selector wants.
+    """
 
     name: str
     protocol: str = ""
     port: int | None = None
+    hostname: str = ""
+    kinds: tuple[str, ...] = ()
+    takes_from: str = "Same"
+    of_namespace: tuple[Wanted, ...] = ()
     position: Position
 
 

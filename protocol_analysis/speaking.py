@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from protocol_analysis.attaching import Attaching, Attachment, attachments, layer_of
+from protocol_analysis.attaching import Attaching, Attachment, layer_of
 from protocol_analysis.envoy import Flags, Setting, Upstream
 from protocol_analysis.model import (
     GATEWAY_API,
@@ -122,7 +122,7 @@ class _Speaker:
     def hangs_on(self, route: Route) -> list[Attachment]:
         """The first listener with each Gateway of ours that the route hangs on."""
         first: dict[Any, Attachment] = {}
-        for where in attachments(route, self.scope):
+        for where in self.attaching.places(route):
             if where.gateway and self.is_ours(where):
                 first.setdefault(where.gateway.meta, where)
         return list(first.values()) or [Attachment()]

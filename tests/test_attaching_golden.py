@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from protocol_analysis import Inventory, load
-from protocol_analysis.attaching import Attaching, Attachment, attachments
+from protocol_analysis.attaching import Attaching, Attachment
 from protocol_analysis.scope import Scope
 from protocol_analysis.wiring import wire
 from tests.support import SHARED, needs_shared
@@ -53,7 +53,7 @@ def mismatches(golden: Sequence[Row]) -> Iterator[str]:
         for expected in row["routes"]:
             kind, namespace, name, _, rule, *_ = expected["route"].split("/")
             route = routes[kind, namespace, name]
-            where = {listener_of(each): each for each in attachments(route, scope)}
+            where = {listener_of(each): each for each in attaching.places(route)}
             label = f"{row['release']} {row['case']}: {expected['route']}"
             if expected["listener"] not in where:
                 yield f"{label}: not on {expected['listener']}, on {', '.join(where)}"

@@ -136,6 +136,7 @@ def _route(node: Mapping, source: Source, group: str, kind: str) -> Route:
         refs=tuple(refs),
         api_version=text(get(node, "apiVersion")),
         rules=tuple(text(get(rule, "name")) for rule in items(get(node, "spec", "rules"))),
+        hostnames=texts(get(node, "spec", "hostnames")) or (),
     )
 
 

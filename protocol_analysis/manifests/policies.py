@@ -157,6 +157,10 @@ def listeners_of(node: Mapping, source: Source) -> tuple[Listener, ...]:
             name=text(get(item, "name")),
             protocol=text(get(item, "protocol")),
             port=integer(get(item, "port"), source, "port"),
+            hostname=text(get(item, "hostname")),
+            kinds=tuple(text(get(k, "kind")) for k in items(get(item, "allowedRoutes", "kinds"))),
+            takes_from=text(get(item, "allowedRoutes", "namespaces", "from"), "Same"),
+            of_namespace=_wanted(get(item, "allowedRoutes", "namespaces", "selector")),
             position=source.position(item),
         )
         for item in mappings(node, source, "spec", "listeners")
