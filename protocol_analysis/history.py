@@ -12,7 +12,8 @@ from typing import Any
 from protocol_analysis.releases import release_key
 from protocol_analysis.resolver import Reason
 from protocol_analysis.rows import Row
-from protocol_analysis.rules import _Parser, ruleset
+from protocol_analysis.rules import ruleset
+from protocol_analysis.sheets import Sheet
 from protocol_analysis.wiring import wire, wired
 
 _PULL = re.compile(r"pull request (\d+)")
@@ -132,28 +133,28 @@ def parse_history(text: str, name: str, implementation: str) -> tuple[_Pull, ...
         ...
     protocol_analysis.releases.RulesetError: h.yaml:1: pull without 'notes'
     """
-    parser = _Parser(name)
-    top = parser.document(text)
+    sheet = Sheet(name)
+    top = sheet.document(text)
     known, rows = set(ruleset(implementation).releases), _rows(implementation)
     if not isinstance(top, list):
-        parser.error(1, "the history is no list of pull requests")
-        parser.stop()
+        sheet.error(1, "the history is no list of pull requests")
+        sheet.stop()
     found = []
     for at, raw in enumerate(top):
-        line = parser.lines[id(top), at]
+        line = sheet.lines[id(top), at]
         pull, notes, begins, ends = (raw.get(key) for key in ("pull", "notes", "begins", "ends"))
         if notes is None:
-            parser.error(line, "pull without 'notes'")
+            sheet.error(line, "pull without 'notes'")
             continue
         numbered = str(pull).isdigit() or (pull is None and begins)
         if set(raw) - KEYS or not numbered or not isinstance(notes, dict):
-            parser.error(line, f"a pull request has {', '.join(sorted(KEYS))}, and a number")
+            sheet.error(line, f"a pull request has {', '.join(sorted(KEYS))}, and a number")
             continue
         named = {*(begins or ()), *(ends or ())}
         if wrong := (set(notes) - known) | (named - set(rows)):
-            parser.error(line, f"{', '.join(sorted(wrong))}: no such release or row")
+            sheet.error(line, f"{', '.join(sorted(wrong))}: no such release or row")
             continue
         number = int(pull) if pull else None
         found.append(_Pull(number, dict(notes), tuple(begins or ()), tuple(ends or ())))
-    parser.stop()
+    sheet.stop()
     return tuple(found)

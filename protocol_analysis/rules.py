@@ -21,18 +21,16 @@ Beside them `standard`: the values that a specification defines for a kind, whoe
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from protocol_analysis.model import BACKEND_GROUPS, ROUTE_KINDS
 from protocol_analysis.releases import RulesetError, expand, finals, line_of, release_key
 from protocol_analysis.rows import SITES, Row, Ruleset
+from protocol_analysis.sheets import SHAPES, Sheet, not_a_text, shown
 
 _COMMON = {"id", "releases", "text", "source"}
 _SCOPE = {"backends", "routes"}
@@ -61,12 +59,6 @@ _LISTS = {"controllers", "releases", "values", *_KNOWN}
 _INNER: dict[str, type] = {"releases": dict, "lines": dict, **dict.fromkeys(SECTIONS, list)}
 _TOP = {"implementation", "title", "controllers", *_INNER}
 _FACTS = {"envoy", "gatewayAPI", "kubernetes", "endOfLife"}
-# Links whose text changes under them: branches, and pages about whatever is newest.
-_MOVING = re.compile(
-    r"/(?:blob|tree|raw|blame)/(?:main|master|HEAD|develop|trunk|release[^/]*)/|/latest(?:/|\Z)"
-)
-_SHAPES: dict[type, str] = {list: "list", dict: "mapping"}
-_TEXT_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp"}
 
 
 def implementations() -> tuple[str, ...]:
@@ -87,28 +79,14 @@ def ruleset(implementation: str = "envoy-gateway") -> Ruleset:
 
 def parse_ruleset(text: str, name: str) -> Ruleset:
     """Read and check a ruleset. All complaints come in one RulesetError, a line each."""
-    return _Parser(name).ruleset(text)
+    return _Reader(name).ruleset(text)
 
 
-class _Parser:
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.errors: list[tuple[int, str]] = []
-        # Where each key of a mapping, and each item of a list, stands.
-        self.lines: dict[tuple[int, str | int], int] = {}
-
-    def error(self, line: int, message: str) -> None:
-        self.errors.append((line, message))
-
-    def stop(self) -> None:
-        if self.errors:
-            found = sorted(self.errors)
-            raise RulesetError("\n".join(f"{self.name}:{line}: {text}" for line, text in found))
-
+class _Reader(Sheet):
     def ruleset(self, text: str) -> Ruleset:
         top = self.document(text)
         dates: dict[str, str] = {}
-        if self.mapping("the ruleset", top, _TOP, 1):
+        if self.mapping("the ruleset", top, _TOP, 1, complaint_about=_of_top):
             dates = self.releases(top["releases"], self.lines[id(top), "releases"])
             self.facts(top["lines"], {line_of(release) for release in dates})
         self.stop()
@@ -118,7 +96,7 @@ class _Parser:
             for index, raw in enumerate(top[section]):
                 row = self.row(section, keys, raw, self.lines[id(top[section]), index], order)
                 rows += [row] if row else []
-        self.overlaps(rows)
+        overlaps(self, rows)
         self.stop()  # a row that is left out would be a gap too
         self.gaps(rows, order, top)
         self.stop()
@@ -131,67 +109,6 @@ class _Parser:
             rows=tuple(rows),
         )
 
-    def document(self, text: str) -> Any:
-        """The document as mappings, lists, texts and None; nothing else is made of any tag."""
-        try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            return self.plain(node, {}) if node else None
-        except RecursionError:
-            self.error(1, "nested too deep")
-        except yaml.reader.ReaderError as error:
-            self.error(text.count("\n", 0, error.position) + 1, f"not YAML: {error.reason}")
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            self.error(mark.line + 1 if mark else 1, f"not YAML: {error.problem}")
-        return self.stop()
-
-    def plain(self, node: Any, done: dict[int, Any]) -> Any:
-        """A node's value. `done` has those of aliases, each made once however often it stands."""
-        line = node.start_mark.line + 1
-        if id(node) in done:
-            return done[id(node)]
-        if isinstance(node, yaml.ScalarNode):
-            if node.tag == "tag:yaml.org,2002:null":
-                return None
-            if node.tag not in _TEXT_TAGS:
-                self.error(line, f"{node.value[:80]!r} is no text; write it in quotes")
-            return str(node.value)
-        value: Any = done.setdefault(id(node), [] if isinstance(node, yaml.SequenceNode) else {})
-        if isinstance(value, list):
-            for index, item in enumerate(node.value):
-                self.lines[id(value), index] = item.start_mark.line + 1
-                value.append(self.plain(item, done))
-            return value
-        for key_node, value_node in node.value:
-            key, line = self.plain(key_node, done), key_node.start_mark.line + 1
-            if not isinstance(key, str):
-                self.error(line, "a key is no text")
-            elif key in value:
-                self.error(line, f"key {key!r} stands in line {self.lines[id(value), key]} too")
-            else:
-                self.lines[id(value), key] = line
-                value[key] = self.plain(value_node, done)
-        return value
-
-    def mapping(
-        self, what: str, raw: Any, known: set[str], line: int, optional: Iterable[str] = ()
-    ) -> bool:
-        """Whether it is a mapping with these keys, and every value is of its kind."""
-        before = len(self.errors)
-        if not isinstance(raw, dict):
-            self.error(line, f"{what} is {_shown(raw)}, no mapping")
-            return False
-        for key in sorted(known.difference(raw, optional)):
-            self.error(line, f"{what} without {key!r}")
-        for key, value in raw.items():
-            complaint = f"unknown key {key!r} in {what}; known are {', '.join(sorted(known))}"
-            if key in known:
-                kind = _INNER.get(key) if known is _TOP else None
-                complaint = _complaint(key, value, kind)
-            if complaint:
-                self.error(self.lines[id(raw), key], complaint)
-        return len(self.errors) == before
-
     def releases(self, dates: dict[str, Any], at: int) -> dict[str, str]:
         """Every release with its date."""
         found = {}
@@ -200,7 +117,7 @@ class _Parser:
                 release_key(release)
                 found[release] = date.fromisoformat(day).isoformat()
             except (TypeError, ValueError):
-                wrong = f"{release[:80]!r}: {_shown(day)} is no release with its date"
+                wrong = f"{release[:80]!r}: {shown(day)} is no release with its date"
                 self.error(self.lines[id(dates), release], f"{wrong}; write v1.9.0: 2026-08-15")
         if not finals([*found]):
             self.error(at, "releases holds no final one")
@@ -217,7 +134,7 @@ class _Parser:
     def row(self, section: str, keys: set[str], raw: Any, at: int, order: list[str]) -> Row | None:
         by_policy = isinstance(raw, dict) and raw.get("from") == "BackendTLSPolicy"
         optional = [*_OPTIONAL.get(section, ()), *([] if by_policy else ["section"])]
-        if not self.mapping(f"{section} row", raw, keys, at, optional):
+        if not self.mapping(f"{section} row", raw, keys, at, optional, wrong_in_row):
             return None
         line = self.lines[id(raw), "releases"]
         try:
@@ -242,24 +159,6 @@ class _Parser:
             line=at,
         )
 
-    def overlaps(self, rows: list[Row]) -> None:
-        """No id twice, and no two rows for the same question."""
-        seen: dict[str, Row] = {}
-        owners: dict[tuple[str, ...], Row] = {}
-        clashes: dict[tuple[int, int], tuple[Row, Row, str]] = {}
-        for row in rows:
-            if row.id in seen:
-                self.error(row.line, f"id {row.id!r} stands in line {seen[row.id].line} too")
-            seen.setdefault(row.id, row)
-            for question in _questions(row):
-                other = owners.setdefault(question, row)
-                if other is not row:
-                    asked = " ".join(question[1:]).strip()
-                    clashes.setdefault((other.line, row.line), (other, row, asked))
-        for other, row, asked in clashes.values():
-            message = f"{row.id!r} overlaps {other.id!r} of line {other.line}: {asked}"
-            self.error(row.line, message)
-
     def gaps(self, rows: list[Row], order: list[str], top: dict[str, Any]) -> None:
         """An answer wherever one is needed: each release accepts something, each has defaults."""
         answered = {question for row in rows for question in _questions(row)}
@@ -276,11 +175,36 @@ class _Parser:
             self.error(self.lines[id(top), table], f"gap in {table}: {what} in {names}")
 
 
-def _complaint(key: str, value: Any, kind: type | None) -> str:
+def overlaps(sheet: Sheet, rows: list[Row]) -> None:
+    """No id twice, and no two rows for the same question."""
+    seen: dict[str, Row] = {}
+    owners: dict[tuple[str, ...], Row] = {}
+    clashes: dict[tuple[int, int], tuple[Row, Row, str]] = {}
+    for row in rows:
+        if row.id in seen:
+            sheet.error(row.line, f"id {row.id!r} stands in line {seen[row.id].line} too")
+        seen.setdefault(row.id, row)
+        for question in _questions(row):
+            other = owners.setdefault(question, row)
+            if other is not row:
+                asked = " ".join(question[1:]).strip()
+                clashes.setdefault((other.line, row.line), (other, row, asked))
+    for other, row, asked in clashes.values():
+        message = f"{row.id!r} overlaps {other.id!r} of line {other.line}: {asked}"
+        sheet.error(row.line, message)
+
+
+def _of_top(key: str, value: Any) -> str:
+    """What is wrong with a value at the top of a ruleset."""
+    kind = _INNER.get(key)
+    if kind is None:
+        return wrong_in_row(key, value)
+    return "" if isinstance(value, kind) else f"{key}: {shown(value)}; write a {SHAPES[kind]}"
+
+
+def wrong_in_row(key: str, value: Any) -> str:
     """What is wrong with a value, and what would be accepted; empty where nothing is."""
-    wrong = f"{key}: {_shown(value)}; write"
-    if kind:
-        return "" if isinstance(value, kind) else f"{wrong} a {_SHAPES[kind]}"
+    wrong = f"{key}: {shown(value)}; write"
     if choices := _CHOICES.get(key):
         return "" if value in choices else f"{wrong} one of {', '.join(map(str, choices))}"
     if key in _LISTS:
@@ -293,17 +217,7 @@ def _complaint(key: str, value: Any, kind: type | None) -> str:
             return f"{key}: {', '.join(unknown)}; known are all, {', '.join(known)}"
         double = sorted({v for v in value if value.count(v) > 1})
         return f"{key}: {', '.join(double)} twice" if double else ""
-    if not isinstance(value, str) or not value.strip():
-        return f"{wrong} a text"
-    if key == "source" and (not value.startswith("https://") or _MOVING.search(value)):
-        return f"{wrong} a permanent https:// link, to a tag or a commit"
-    return ""
-
-
-def _shown(value: Any) -> str:
-    """A wrong value, shortly."""
-    shape = _SHAPES.get(type(value))
-    return f"a {shape}" if shape else "nothing" if value is None else repr(value[:80])
+    return not_a_text(key, value)
 
 
 def _questions(row: Row) -> Iterator[tuple[str, ...]]:

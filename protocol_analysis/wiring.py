@@ -22,7 +22,8 @@ from protocol_analysis.policies import Definition
 from protocol_analysis.releases import RulesetError, expand, release_key
 from protocol_analysis.resolver import Reason
 from protocol_analysis.rows import Row, Rules, Ruleset
-from protocol_analysis.rules import _Parser, ruleset
+from protocol_analysis.rules import overlaps, ruleset, wrong_in_row
+from protocol_analysis.sheets import Sheet
 
 _OF_SETTING, _OF_FLAGS = ("|".join(field.name for field in fields(it)) for it in (Setting, Flags))
 _HOW = "any|all|no|first|whole|several|lacking"
@@ -116,41 +117,41 @@ def parse_wire(text: str, name: str, releases: Sequence[str]) -> tuple[Row, ...]
         ...
     protocol_analysis.releases.RulesetError: empty.yaml:1: gap: nothing always holds in v1.9.0
     """
-    parser = _Parser(name)
-    top = parser.document(text)
+    sheet = Sheet(name)
+    top = sheet.document(text)
     if not isinstance(top, list):
-        parser.error(1, "the wire rules are no list of rows")
-        parser.stop()
-    found = [_row(parser, raw, parser.lines[id(top), at], releases) for at, raw in enumerate(top)]
+        sheet.error(1, "the wire rules are no list of rows")
+        sheet.stop()
+    found = [_row(sheet, raw, sheet.lines[id(top), at], releases) for at, raw in enumerate(top)]
     rows = [row for row in found if row]
-    parser.overlaps(rows)
-    parser.stop()  # a row that is left out would be a gap too
+    overlaps(sheet, rows)
+    sheet.stop()  # a row that is left out would be a gap too
     for index, row in enumerate(rows):
-        _above(parser, row, rows[:index])
+        _above(sheet, row, rows[:index])
     last = [row for row in rows if row.choice and not row.values and set(row.routes) == set(KINDS)]
-    _gap(parser, 1, "gap: nothing always holds", releases, last)
-    parser.stop()
+    _gap(sheet, 1, "gap: nothing always holds", releases, last)
+    sheet.stop()
     return tuple(rows)
 
 
-def _row(parser: _Parser, raw: Any, at: int, known: Sequence[str]) -> Row | None:
+def _row(sheet: Sheet, raw: Any, at: int, known: Sequence[str]) -> Row | None:
     """A row, where it says what a row has to say."""
-    if not parser.mapping("row", raw, KEYS, at, _OPTIONAL):
+    if not sheet.mapping("row", raw, KEYS, at, _OPTIONAL, wrong_in_row):
         return None
-    before = len(parser.errors)
+    before = len(sheet.errors)
     for key in _FORMS.keys() & raw.keys():
         pattern, wanted = _FORMS[key]
         if not re.fullmatch(pattern, raw[key]):
-            parser.error(parser.lines[id(raw), key], f"{key}: {raw[key][:80]!r}; write {wanted}")
+            sheet.error(sheet.lines[id(raw), key], f"{key}: {raw[key][:80]!r}; write {wanted}")
     releases: set[str] = set()
     try:
         releases = {release for span in raw["releases"] for release in expand(span, known)}
     except RulesetError as error:
-        parser.error(parser.lines[id(raw), "releases"], str(error))
+        sheet.error(sheet.lines[id(raw), "releases"], str(error))
     terms = tuple(raw["terms"].split(", "))
     if ("config" in terms) != ("gives" in raw):
-        parser.error(at, "a row of config needs 'gives', and no other has it")
-    if len(parser.errors) > before:
+        sheet.error(at, "a row of config needs 'gives', and no other has it")
+    if len(sheet.errors) > before:
         return None
     return Row(
         id=raw["id"],
@@ -166,24 +167,22 @@ def _row(parser: _Parser, raw: Any, at: int, known: Sequence[str]) -> Row | None
     )
 
 
-def _above(parser: _Parser, row: Row, above: list[Row]) -> None:
+def _above(sheet: Sheet, row: Row, above: list[Row]) -> None:
     """A term is answered above the row that asks for it; what always holds ends the question."""
     for condition in row.values:
         how, term, *_ = condition.split()
         if how in {"is", "not"}:
             answers = [other for other in above if term in other.backends]
-            _gap(parser, row.line, f"no row above answers {term}", row.releases, answers)
+            _gap(sheet, row.line, f"no row above answers {term}", row.releases, answers)
     for other in above:
         same = row.releases & other.releases and set(row.routes) & set(other.routes)
         if row.choice and other.choice and not other.values and same:
             told = f"{row.id!r} is never asked: {other.id!r} of line {other.line} always holds"
-            parser.error(row.line, told)
+            sheet.error(row.line, told)
 
 
-def _gap(
-    parser: _Parser, line: int, told: str, needed: Iterable[str], answers: Iterable[Row]
-) -> None:
+def _gap(sheet: Sheet, line: int, told: str, needed: Iterable[str], answers: Iterable[Row]) -> None:
     """A complaint with the releases for which there is no answer."""
     missing = set(needed).difference(*(row.releases for row in answers))
     if missing:
-        parser.error(line, f"{told} in {', '.join(sorted(missing, key=release_key))}")
+        sheet.error(line, f"{told} in {', '.join(sorted(missing, key=release_key))}")
