@@ -12,19 +12,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from protocol_analysis.listeners import hold, takes
 from protocol_analysis.model import Inventory, Meta, Route, name_of
 from protocol_analysis.policies import (
+    Definition,
     Gateway,
     Listener,
     ListenerSet,
     Policy,
     Selector,
-    Wanted,
     patched,
 )
 from protocol_analysis.resolver import Reason, reason_of
 from protocol_analysis.rows import Row, Rules
 from protocol_analysis.scope import Scope
+from protocol_analysis.wiring import needs, unserved
 
 LAYERS = {"TLSRoute": "tcp", "TCPRoute": "tcp", "UDPRoute": "udp"}
 # Only some layers take these from a policy; all else the rows of the wire rules sort out.
@@ -79,6 +81,10 @@ class Attaching:
             for other in inventory.others
             if other.meta.kind == "Namespace"
         }
+        self._definitions: dict[tuple[str, str, str], list[Definition]] = {}
+        for each in inventory.definitions:
+            key = (each.meta.world, each.group, each.kind)
+            self._definitions.setdefault(key, []).append(each)
         self._targeted: dict[tuple[Meta, Aim], Row] = {}
         self._traffic = self._by_aim(inventory.traffic_policies)
         self._client = self._by_aim(inventory.client_policies)
@@ -108,14 +114,16 @@ class Attaching:
         return Reached(says=taken, reasons=tuple(reasons))
 
     def places(self, route: Route) -> list[Attachment]:
-        """Every listener that takes a route, in the order of its parents.
+        """Every listener that takes a route, in the order in which its Gateway has them.
 
-        A parent that is not among the manifests gives none; a Gateway without a listener for the
-        route is one attachment without a listener.
+        A parent that is not among the manifests gives none, nor does one whose listeners do not
+        take the route; a Gateway without listeners is one attachment without a listener.
         """
         found: list[Attachment] = []
         for parent in route.parents:
             for holder in self._scope.nearest(route.meta, *name_of(parent)):
+                if not self._sees(holder):
+                    continue
                 if isinstance(holder, Gateway):
                     pairs: list[tuple[Gateway, ListenerSet | None]] = [(holder, None)]
                 elif isinstance(holder, ListenerSet):
@@ -128,31 +136,45 @@ class Attaching:
                     for listener in holder.listeners
                     if parent.section in (None, listener.name)
                     and parent.port in (None, listener.port)
-                    and self._takes(listener, holder.meta, route)
+                    and takes(listener, holder, route, self._labels)
                 ]
                 found += [
                     Attachment(gateway=gateway, listener=each, listener_set=listener_set)
                     for gateway, listener_set in pairs
-                    for each in listeners or [None]
+                    for each in listeners or ([] if holder.listeners else [None])
                 ]
-        return list(dict.fromkeys(found))
+        return sorted(dict.fromkeys(found), key=_turn)
 
-    def _takes(self, listener: Listener, holder: Meta, route: Route) -> bool:
-        """Whether a listener takes a route: by kind, by namespace and by hostname.
+    def _sees(self, holder: Any) -> bool:
+        """Whether a release watches what a route hangs on, in a version that its CRD serves."""
+        if not isinstance(holder, ListenerSet):
+            return True
+        meta = holder.meta
+        served = self._definitions.get((meta.world, meta.group, meta.kind), [])
+        return bool(needs(meta.kind, self._rules)) and not unserved(meta, served, self._rules)
 
-        A Namespace that is not among the manifests is taken to have the labels.
-        """
-        meta = route.meta
-        if not _carries(listener.protocol, meta.kind) or meta.kind not in (
-            listener.kinds or (meta.kind,)
-        ):
-            return False
-        if not _share(listener.hostname, route.hostnames):
-            return False
-        if listener.takes_from == "Selector":
-            labels = self._labels.get((meta.world, meta.namespace))
-            return labels is None or _all(listener.of_namespace, labels)
-        return listener.takes_from == "All" or meta.namespace == holder.namespace
+    def unseen(self, route: Route) -> str:
+        """The parents of a route that a release does not watch, where it has no others."""
+        holders = self._holders(route)
+        return "" if any(map(self._sees, holders)) else _names(holders)
+
+    def untaken(self, route: Route) -> str:
+        """The parents of a route of which no listener takes it, where none does."""
+        return "" if self.places(route) else _names(self._holders(route))
+
+    def watched(self, route: Route) -> list[Reason]:
+        """The rows by which a release watches the ListenerSets that a route hangs on."""
+        kinds = dict.fromkeys(each.meta.kind for each in self._holders(route))
+        found = [needs(kind, self._rules) for kind in kinds if kind in _SETS]
+        return [reason_of(known[1]) for known in found if known]
+
+    def _holders(self, route: Route) -> list[Any]:
+        return [
+            holder
+            for parent in route.parents
+            for holder in self._scope.nearest(route.meta, *name_of(parent))
+            if isinstance(holder, Gateway | ListenerSet)
+        ]
 
     def _how(self, policy: Policy, aims: Sequence[Aim]) -> Iterator[Reason]:
         """The row by which a policy may have such a target, where not all releases know it."""
@@ -269,7 +291,7 @@ class Attaching:
                 meta: Meta = each.meta
                 if (meta.group, meta.kind) != (selector.group, selector.kind):
                     continue
-                if meta.world != policy.meta.world or not _all(selector.wanted, meta.labels):
+                if meta.world != policy.meta.world or not hold(selector.wanted, meta.labels):
                     continue
                 here = meta.namespace == policy.meta.namespace
                 row = by_label if here else across
@@ -281,7 +303,7 @@ class Attaching:
     def _reaches(self, policy: Policy, selector: Selector, meta: Meta) -> bool:
         """Whether a policy may choose in another namespace by its labels, and is let in."""
         labels = self._labels.get((meta.world, meta.namespace), ())
-        chosen = selector.namespaces == "Selector" and _all(selector.of_namespace, labels)
+        chosen = selector.namespaces == "Selector" and hold(selector.of_namespace, labels)
         reach = chosen or selector.namespaces == "All"
         return reach and self._scope.permitted(policy.meta, *name_of(meta))
 
@@ -290,32 +312,31 @@ class Attaching:
         return any(each is near for near in self._scope.nearest(policy.meta, *name_of(each.meta)))
 
 
-_CARRIES = {
-    "HTTP": ("HTTPRoute", "GRPCRoute"),
-    "HTTPS": ("HTTPRoute", "GRPCRoute"),
-    "TLS": ("TLSRoute", "TCPRoute"),
-    "TCP": ("TCPRoute",),
-    "UDP": ("UDPRoute",),
-}
-
-
-def _carries(protocol: str, kind: str) -> bool:
-    """Whether a listener's protocol takes such routes; of another protocol nothing is known.
-
-    Source: https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/apis/v1/gateway_types.go#L447
-    """
-    return kind in _CARRIES.get(protocol, (kind,))
-
-
 def _mine(route: Route, rule: int) -> list[Aim]:
     """A rule, where it has a name, then its route."""
     name = route.rules[rule] if rule < len(route.rules) else ""
     return [(route.meta, name or None), (route.meta, None)]
 
 
-def _age(policy: Policy) -> tuple[bool, str, str, str]:
+def _names(holders: Sequence[Any]) -> str:
+    return ", ".join(dict.fromkeys(str(holder.meta) for holder in holders))
+
+
+def _age(policy: Policy) -> tuple[bool, str, str, str, str]:
+    """The older first; of namesakes one that the order of documents does not decide."""
     meta = policy.meta
-    return (not meta.created, meta.created, meta.namespace, meta.name)
+    said = str((policy.says, sorted(policy.features), policy.merge))
+    return (not meta.created, meta.created, meta.namespace, meta.name, said)
+
+
+def _turn(where: Attachment) -> tuple[str, bool, str, str, int]:
+    """The order in which the listeners of a Gateway make Envoy clusters: its own, then others'."""
+    gateway = where.gateway.listeners if where.gateway else ()
+    own = where.listener_set
+    listeners = own.listeners if own else gateway
+    at = listeners.index(where.listener) if where.listener in listeners else -1
+    created = own.meta.created if own else ""
+    return (where.name, bool(own), created, str(own.meta) if own else "", at)
 
 
 def _holds(row: Row, policy: Policy) -> bool:
@@ -323,27 +344,6 @@ def _holds(row: Row, policy: Policy) -> bool:
     return all(policy.features & set(condition.split()[1:]) for condition in row.values)
 
 
-def _all(wanted: tuple[Wanted, ...], labels: tuple[tuple[str, str], ...]) -> bool:
-    return all(each.holds(labels) for each in wanted)
-
-
 def _said(policy: Policy) -> str:
     said = [name if value else f"no {name}" for name, value in policy.says]
     return ", ".join(said) or "nothing that bears upon the protocol"
-
-
-def _share(hostname: str, hostnames: tuple[str, ...]) -> bool:
-    """Whether a listener's hostname and those of a route have any in common.
-
-    >>> _share("*.example.com", ("a.b.example.com",)), _share("example.com", ("*.example.com",))
-    (True, False)
-
-    Source: https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/apis/v1/httproute_types.go#L62
-    """
-    if not hostname or not hostnames:
-        return True
-    pairs = [pair for name in hostnames for pair in ((hostname, name), (name, hostname))]
-    return any(
-        wide == narrow or (wide.startswith("*.") and narrow.endswith(wide[1:]))
-        for wide, narrow in pairs
-    )

@@ -64,11 +64,11 @@ class Account:
 
     def __str__(self) -> str:
         width = max(len(claim.step) for claim in self.claims)
-        lines = [self.title]
+        lines = [_one_line(self.title)]
         for claim in self.claims:
             lines += [
-                f"  {claim.step:<{width}}  {claim.text}",
-                f"  {'':<{width}}  {claim.source}",
+                f"  {claim.step:<{width}}  {_one_line(claim.text)}",
+                f"  {'':<{width}}  {_one_line(claim.source)}",
             ]
         return "\n".join(lines)
 
@@ -149,6 +149,11 @@ def _wanted(answer: Resolution) -> str:
     if not values:
         return "leaves it to the implementation: nothing is declared"
     return f"leaves {', '.join(values)} to the implementation: it is none of its names"
+
+
+def _one_line(text: str) -> str:
+    """A manifest must not write lines of its own."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _link(source: str) -> str:

@@ -31,6 +31,7 @@ from protocol_analysis.upstream import splits, spoken
 from protocol_analysis.wiring import unserved, wire, wired
 
 _CODE = "https://github.com/envoyproxy/gateway/blob"
+_API = "https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/apis/v1"
 # What stands beside the rows in the reasons for an upstream, with its source.
 NOTES = {
     "neighbour": f"{_CODE}/v1.9.0/internal/xds/translator/cluster.go#L286",
@@ -38,6 +39,8 @@ NOTES = {
     "http1-policy": f"{_CODE}/v1.0.2/internal/xds/translator/cluster.go#L483",
     "offers-alpn": f"{_CODE}/v1.5.9/internal/gatewayapi/backendtlspolicy.go#L190",
     "differs-by-gateway": f"{_CODE}/v1.9.0/internal/xds/translator/translator.go#L1191",
+    "no-listener": f"{_API}/gateway_types.go#L447",
+    "not-watched": "https://github.com/envoyproxy/gateway/tree/v1.9.0/internal/provider/kubernetes",
     "patched": f"{_CODE}/v1.9.0/api/v1alpha1/envoypatchpolicy_types.go",
 }
 # What a reference may lack without being refused: its object may stand elsewhere.
@@ -68,6 +71,8 @@ def rules_of(implementation: str, release: str | None) -> tuple[Rules, Rules | N
 
 def speak(inventory: Inventory, rules: Rules, wires: Rules | None) -> list[Resolution]:
     """The same with rules at hand: those of a release, or of a proposal."""
+    if wires is not None:
+        inventory = _seen(inventory, wires)
     scope = Scope(inventory)
     answers = resolve_with(inventory, rules, scope)
     if wires is None:
@@ -80,6 +85,25 @@ def speak(inventory: Inventory, rules: Rules, wires: Rules | None) -> list[Resol
         at += len(own)
         told += speaker.route(route, own)
     return told
+
+
+def _seen(inventory: Inventory, wires: Rules) -> Inventory:
+    """The inventory without the BackendTLSPolicies that a release does not see."""
+    if not inventory.definitions or not inventory.tls_policies:
+        return inventory
+    seen = []
+    for policy in inventory.tls_policies:
+        meta = policy.meta
+        wanted = (meta.world, meta.group, meta.kind)
+        own = [d for d in inventory.definitions if (d.meta.world, d.group, d.kind) == wanted]
+        if not unserved(meta, own, wires):
+            seen.append(policy)
+    return replace(inventory, tls_policies=tuple(seen))
+
+
+def _content(each: Any) -> str:
+    """What tells namesakes apart: the order of documents must not."""
+    return repr(replace(each, meta=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +130,13 @@ class _Speaker:
         """The references of a route, each with what is spoken to it."""
         meta = route.meta
         definitions = self.definitions.get((meta.world, meta.group, meta.kind), [])
-        if missing := unserved(meta, definitions, self.wires):
+        missing = unserved(meta, definitions, self.wires)
+        if not missing and (names := self.attaching.unseen(route)):
+            release = f"{self.rules.implementation} {self.rules.release}"
+            missing = _note("not-watched", f"{release} does not watch {names}")
+        if missing:
             return [_passed_over(answer, missing) for answer in answers]
+        answers = [self.served(answer) for answer in answers]
         if not any(answer.sent for answer in answers):
             return list(answers)
         told: dict[BackendRef, list[_Told]] = {answer.ref: [] for answer in answers}
@@ -116,7 +145,10 @@ class _Speaker:
             for group in _groups(route, answers):
                 for ref, said in self.group(route, group, where):
                     told[ref].append(said)
-        caveats = self.caveats(places)
+        caveats = [*self.attaching.watched(route), *self.caveats(places)]
+        if names := self.attaching.untaken(route):
+            text = f"no listener of {names} takes this route, so nothing is sent"
+            caveats.append(_note("no-listener", text))
         return [_together(answer, told[answer.ref], caveats) for answer in answers]
 
     def hangs_on(self, route: Route) -> list[Attachment]:
@@ -126,6 +158,14 @@ class _Speaker:
             if where.gateway and self.is_ours(where):
                 first.setdefault(where.gateway.meta, where)
         return list(first.values()) or [Attachment()]
+
+    def served(self, answer: Resolution) -> Resolution:
+        """The answer, unless the release does not see the object that is referred to."""
+        if (target := answer.target) is None:
+            return answer
+        definitions = self.definitions.get((target.world, target.group, target.kind), [])
+        missing = unserved(target, definitions, self.wires)
+        return _passed_over(answer, missing) if missing else answer
 
     def is_ours(self, where: Attachment) -> bool:
         classes = self.classes(where)
@@ -150,8 +190,8 @@ class _Speaker:
         for ref in filter(None, named):
             namespace = ref.namespace or where.gateway.meta.namespace
             found = self.scope.nearest(where.gateway.meta, ref.group, ref.kind, namespace, ref.name)
-            if found and isinstance(found[0], Policy):
-                return found[0]
+            if proxies := [each for each in found if isinstance(each, Policy)]:
+                return min(proxies, key=_content)
         here = [p for p in self.proxies if p.meta.world == where.gateway.meta.world]
         return here[0] if "#" in where.gateway.meta.world and not classes and here else None
 
@@ -225,7 +265,7 @@ class _Speaker:
             for ref in answer.ref.filters
             for policy in self.scope.nearest(answer.route, *name_of(ref))
         ]
-        return setting_of(answer, found[0], filters, proxy)
+        return setting_of(answer, min(found, key=_content), filters, proxy)
 
     def shared(
         self,

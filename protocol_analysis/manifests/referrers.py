@@ -11,6 +11,7 @@ from protocol_analysis.manifests.fields import (
     absent,
     backend_ref,
     get,
+    is_true,
     items,
     mappings,
     meta_of,
@@ -56,11 +57,10 @@ def telemetry(node: Mapping, source: Source, group: str, kind: str) -> Route:
     """
     meta = meta_of(node, source, group, kind)
     told = get(node, "spec", "telemetry")
-    logs = [
-        sink
-        for setting in items(get(told, "accessLog", "settings"))
-        for sink in items(get(setting, "sinks"))
-    ]
+    settings = items(get(told, "accessLog", "settings"))
+    if is_true(get(told, "accessLog", "disable")):
+        settings = []
+    logs = [sink for setting in settings for sink in items(get(setting, "sinks"))]
     refs: list[BackendRef] = []
     for number, sink in enumerate(logs):
         way = {"ALS": "als", "OpenTelemetry": "openTelemetry"}.get(text(get(sink, "type")))
