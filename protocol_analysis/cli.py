@@ -29,7 +29,7 @@ from protocol_analysis.columns import (
     RESOLVE_FIELDS,
     RESOLVE_WIDE,
 )
-from protocol_analysis.compare import EFFECTS, Change, compare, reader, way
+from protocol_analysis.compare import EFFECTS, Change, compare, reader, warning_of, way
 from protocol_analysis.coverage import coverage
 from protocol_analysis.explain import explain
 from protocol_analysis.formats import FORMATS, Columns, Row, printable, render
@@ -258,13 +258,20 @@ def _run_diff(options: argparse.Namespace) -> int:
     inputs = _inputs(options)
     named = dict(options.cluster)
     changes: list[Change] = []
+    # Steps of an upgrade come from the whole way: an edit has to hold from its start on.
+    via = () if options.order else options.via
+    for text in (options.start, *options.via, options.end):
+        if warning := warning_of(text, options.implementation):
+            _say(f"warning: {warning}")
     for i in tqdm(inputs, "comparing", unit="cluster", leave=False, disable=None, delay=1):
         start = options.start
         if i.name is not None and split_reader(named[i.name])[1]:
             start = i.reader  # a cluster may say who reads it today
         if start == "auto":
-            start = release_of(i.inventory)
-        changes += compare(i.inventory, reader(start, options.implementation), end, options.via)
+            start = release_of(i.inventory, i.name)
+            if warning := warning_of(start, options.implementation):
+                _say(f"warning: {warning}")
+        changes += compare(i.inventory, reader(start, options.implementation), end, via)
     clusters = [i.name for i in inputs]
     for line in summary(changes, clusters):
         of = f"{line['cluster']}: " if line["cluster"] else ""

@@ -9,12 +9,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from protocol_analysis.edits import Edit, edits, facts
+from protocol_analysis.edits import Edit, Editor, facts, wire_of
 from protocol_analysis.history import Cause, causes
 from protocol_analysis.model import Inventory, Meta
 from protocol_analysis.releases import RulesetError, finals, line_of, release_key
@@ -80,11 +80,25 @@ def reader(text: str | None, implementation: str = "envoy-gateway") -> Reader:
     >>> str(reader("1.8"))
     'envoy-gateway@v1.8.3'
     """
+    name, release = _named(text, implementation)
+    return Reader(implementation=name, release=ruleset(name).pick(release)[0])
+
+
+def warning_of(text: str | None, implementation: str = "envoy-gateway") -> str:
+    """What `reader` assumes of a release that is not known exactly; empty where it is.
+
+    >>> warning_of("1.8.99")
+    '1.8.99 is not known; taken as v1.8.3, the newest known of its line'
+    """
+    name, release = _named(text, implementation)
+    return "" if release in ("auto", "lines") else ruleset(name).pick(release)[1]
+
+
+def _named(text: str | None, implementation: str) -> tuple[str, str | None]:
     name, at, release = (text or "").rpartition("@")
     if not at and release in implementations():
         name, release = release, ""
-    name = name or implementation
-    return Reader(implementation=name, release=ruleset(name).pick(release or None)[0])
+    return name or implementation, release or None
 
 
 def way(start: Reader, via: Sequence[str], end: Reader) -> list[Reader]:
@@ -135,7 +149,7 @@ def compare(
     return [
         replace(change, transient=key_of(change.before) in ends)
         for one, other in pairwise(stops)
-        for change in _step(inventory if with_edits else None, answers, one, other)
+        for change in _step(inventory, answers, one, other, with_edits=with_edits)
     ]
 
 
@@ -179,41 +193,117 @@ _SUGGESTED = {"HTTP": "http/1.1", "HTTP2": "h2", "GRPC": "h2", "TCP": "tcp", "UD
 
 
 def _step(
-    inventory: Inventory | None,
+    inventory: Inventory,
     answers: dict[Reader, dict[Key, Resolution]],
     one: Reader,
     other: Reader,
+    *,
+    with_edits: bool,
 ) -> Iterator[Change]:
-    """What differs between two readers; without the inventory, no edits."""
+    """What differs between two readers."""
     before, after = answers[one], answers[other]
-    routes: dict[Meta, list[Key]] = {}
-    for key in before:
-        routes.setdefault(key[0], []).append(key)
-    for key, old in before.items():
-        new = after[key]
-        if not differs(old, new):
-            continue
-        keep, adopt = edits(inventory, old, new) if inventory else (None, None)
+    changed = [key for key in before if differs(before[key], after[key])]
+    if not changed:
+        return
+    turns = _Turns(inventory, one, other, {key[0] for key in changed})
+    sides = [rules_of(each.implementation, each.release) for each in (one, other)]
+    editor = Editor(inventory, (sides[0], sides[1]))
+    for key in changed:
+        old, new = before[key], after[key]
+        keep, adopt = editor.edits(old, new) if with_edits else (None, None)
         yield Change(
             before=old,
             after=new,
             effect=effect(old, new),
-            causes=_causes([key], before, after) or _causes(routes[key[0]], before, after),
+            causes=turns.causes(key),
             keep=keep,
             adopt=adopt,
         )
 
 
-def _causes(
-    keys: Sequence[Key], before: dict[Key, Resolution], after: dict[Key, Resolution]
-) -> tuple[Cause, ...]:
-    """What brought it about, by the reasons of these references: its own, or all of its route."""
-    one, other = before[keys[0]], after[keys[0]]
+_PROTOCOL = ("values", "defaults", "lists", "fixed")
+# What of an answer a row of a section bears upon; a wire row bears upon what is spoken.
+_FACETS: dict[str, Callable[[Resolution], Any]] = {
+    **dict.fromkeys(_PROTOCOL, lambda answer: answer.protocol),
+    "forces": lambda answer: answer.force_http1,
+    "tls": lambda answer: answer.tls,
+    "accepts": lambda answer: answer.sent,
+    "wire": wire_of,
+}
+
+
+class _Turns:
+    """Where on the way from release to release the answers of some routes turn, and by which rows.
+
+    Not the rows at both ends are compared: a row that was renamed on the way changed nothing.
+    """
+
+    def __init__(self, inventory: Inventory, one: Reader, other: Reader, routes: set[Meta]) -> None:
+        self.stops = _stops(one, other)
+        some = replace(
+            inventory,
+            routes=tuple(r for r in inventory.routes if r.meta in routes),
+            referrers=tuple(r for r in inventory.referrers if r.meta in routes),
+        )
+        self.answers = [resolved(some, stop) for stop in self.stops]
+        self.keys: dict[Meta, list[Key]] = {}
+        for key in self.answers[0] if self.answers else ():
+            self.keys.setdefault(key[0], []).append(key)
+
+    def causes(self, key: Key) -> tuple[Cause, ...]:
+        """What brought the last turn of each facet that differs in the end, oldest first."""
+        if not self.stops:
+            return ()
+        told = [answers[key] for answers in self.answers]
+        at = set()
+        for facet in _FACETS.values():
+            said = [facet(answer) for answer in told]
+            if said[0] != said[-1]:
+                at.add(max(i for i, each in enumerate(said) if each != said[-1]))
+        found = [cause for i in sorted(at) for cause in self.turn(key, i)]
+        return tuple(dict.fromkeys(found))
+
+    def turn(self, key: Key, at: int) -> tuple[Cause, ...]:
+        """The rows by which a reference turned, else those of the others of its route."""
+        return self.brought([key], at) or self.brought(self.keys[key[0]], at)
+
+    def brought(self, keys: Sequence[Key], at: int) -> tuple[Cause, ...]:
+        one, other = self.stops[at : at + 2]
+        before, after = self.answers[at : at + 2]
+        old = [reason for key in keys for reason in _reasons(before[key])]
+        new = [reason for key in keys for reason in _reasons(after[key])]
+        found = causes(old, new, one.implementation, one.release, other.release)
+        still = {
+            section
+            for section, facet in _FACETS.items()
+            if all(facet(before[key]) == facet(after[key]) for key in keys)
+        }
+        rows = {row.id: row.section for row in ruleset(one.implementation).rows}
+        return tuple(c for c in found if rows.get(c.row, "wire") not in still) or found
+
+
+def _stops(one: Reader, other: Reader) -> list[Reader]:
+    """The final releases on the way at which any row begins or ends, with both ends."""
     if one.implementation != other.implementation:
-        return ()
-    old = [reason for key in keys for reason in _reasons(before[key])]
-    new = [reason for key in keys for reason in _reasons(after[key])]
-    return causes(old, new, one.implementation, one.release, other.release)
+        return []
+    low, high = sorted((one.release, other.release), key=release_key)
+    known = finals(ruleset(one.implementation).releases)
+    inner = [r for r in known if release_key(low) < release_key(r) < release_key(high)]
+    stops = [low, *inner, high]
+    rows = [_rows_at(one.implementation, release) for release in stops]
+    last = len(stops) - 1
+    kept = [
+        release
+        for i, release in enumerate(stops)
+        if i in (0, last) or rows[i] != rows[i - 1] or rows[i] != rows[i + 1]
+    ]
+    found = [Reader(implementation=one.implementation, release=release) for release in kept]
+    return found if low == one.release else found[::-1]
+
+
+def _rows_at(implementation: str, release: str) -> frozenset[str]:
+    rules, wires = rules_of(implementation, release)
+    return frozenset(row.id for row in (*rules.rows, *(wires.rows if wires else ())))
 
 
 def _reasons(answer: Resolution) -> list[Reason]:

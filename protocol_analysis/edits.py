@@ -58,42 +58,60 @@ class Edit:
         return f"write {self.value} on {where}"
 
 
-def edits(
-    inventory: Inventory, before: Resolution, after: Resolution
-) -> tuple[Edit | None, Edit | None]:
-    """The edit that keeps today's wire on both sides, and the one that has tomorrow's today."""
-    target = after.target or before.target
-    if target is None or before.ref.weight == 0:
-        return None, None
-    sides = _sides(before, after)
-    around = _around(inventory, before, target)
-    today, tomorrow = (_wires(_answers(around, side)) for side in sides)
-    keep = adopt = None
-    for value in _candidates(target.kind, sides):
-        changed = with_value(around, target, before.ref.port, value)
-        sides_now = [_answers(changed, side) for side in sides]
-        old, new = (found[before.ref] for found in sides_now)
-        if old.protocol is None or facts(old) != facts(new):
-            continue
-        edit = Edit(
-            value=value,
-            target=target,
-            port=before.ref.port if target.kind != "Backend" else None,
-            position=after.declared_at or before.declared_at,
-        )
-        wires, later = (_wires(found) for found in sides_now)
-        if keep is None and wires == today:
-            keep = edit
-        if adopt is None and after.protocol and later == tomorrow:
-            adopt = edit
-    return keep, adopt
+class Editor:
+    """Tries values on both sides; what was tried is kept, since many references share a port."""
+
+    def __init__(self, inventory: Inventory, sides: _Sides) -> None:
+        self.inventory, self.sides = inventory, sides
+        self._around: dict[Meta, tuple[Inventory, list[dict[BackendRef, Wire]]]] = {}
+        self._tried: dict[tuple[Meta, int | None, str | None], _Trial] = {}
+
+    def edits(self, before: Resolution, after: Resolution) -> tuple[Edit | None, Edit | None]:
+        """The edit that keeps today's wire on both sides, and the one with tomorrow's today."""
+        target = after.target or before.target
+        if target is None or before.ref.weight == 0:
+            return None, None
+        port = before.ref.port if target.kind != "Backend" else None
+        keep = adopt = None
+        for value in _candidates(target.kind, self.sides):
+            trial = self._trial(target, before.ref.port, value)
+            old, new = (found[before.ref] for found in trial.answers)
+            if not old.sent or facts(old) != facts(new):
+                continue
+            position = after.declared_at or before.declared_at
+            edit = Edit(value=value, target=target, port=port, position=position)
+            keep = keep or (edit if trial.keeps else None)
+            adopt = adopt or (edit if trial.adopts and after.sent else None)
+        return keep, adopt
+
+    def _trial(self, target: Meta, port: int | None, value: str | None) -> _Trial:
+        """What both sides speak to all that share the port, with another value there."""
+        if (target, port, value) not in self._tried:
+            if target not in self._around:
+                around = _around(self.inventory, target)
+                wires = [_wires(_answers(around, side)) for side in self.sides]
+                self._around[target] = (around, wires)
+            around, (today, tomorrow) = self._around[target]
+            changed = with_value(around, target, port, value)
+            answers = [_answers(changed, side) for side in self.sides]
+            now, later = map(_wires, answers)
+            trial = _Trial(answers=answers, keeps=now == today, adopts=later == tomorrow)
+            self._tried[target, port, value] = trial
+        return self._tried[target, port, value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    answers: list[dict[BackendRef, Resolution]]
+    keeps: bool
+    adopts: bool
 
 
 def holds(inventory: Inventory, edit: Edit, before: Resolution, after: Resolution) -> bool:
     """Whether after an edit both sides give the very same answer for a reference."""
-    around = _around(inventory, before, edit.target)
+    around = _around(inventory, edit.target)
     changed = with_value(around, edit.target, before.ref.port, edit.value)
-    old, new = (_answers(changed, side)[before.ref] for side in _sides(before, after))
+    old, new = (_answers(changed, side)[before.ref] for side in sides_of(before, after))
     return facts(old) == facts(new)
 
 
@@ -133,7 +151,7 @@ def _service_with(service: Service, port: int | None, value: str | None) -> Serv
     return replace(service, ports=tuple(ports))
 
 
-def _sides(before: Resolution, after: Resolution) -> _Sides:
+def sides_of(before: Resolution, after: Resolution) -> _Sides:
     """The rules of the two readers that gave these answers."""
     old, new = (rules_of(each.implementation, each.release) for each in (before, after))
     return old, new
@@ -149,18 +167,17 @@ def _candidates(kind: str, sides: _Sides) -> list[str | None]:
     return [*http2, None, *(name for name in both if name not in http2)]
 
 
-def _around(inventory: Inventory, answer: Resolution, target: Meta) -> Inventory:
-    """The routes that refer to the same object, their namesakes, and all that bears upon them."""
+def _around(inventory: Inventory, target: Meta) -> Inventory:
+    """The routes that refer to an object, their namesakes, and all that bears upon them."""
     wanted = name_of(target)[1:]
-    own = name_of(answer.route)
+    named = {
+        name_of(route.meta)
+        for route in inventory.referring
+        if any((ref.kind, ref.namespace, ref.name) == wanted for ref in route.refs)
+    }
 
     def meant(candidates: Sequence[Route]) -> tuple[Route, ...]:
-        return tuple(
-            route
-            for route in candidates
-            if name_of(route.meta) == own
-            or any((ref.kind, ref.namespace, ref.name) == wanted for ref in route.refs)
-        )
+        return tuple(route for route in candidates if name_of(route.meta) in named)
 
     routes, referrers = meant(inventory.routes), meant(inventory.referrers)
     names = {

@@ -125,8 +125,8 @@ def _claims(answer: Resolution) -> Iterator[Claim]:
         )
     if answer.declared_at:
         values = answer.app_protocol
-        text = ", ".join(values) if isinstance(values, tuple) else values
-        said = "no appProtocol" if text is None else f"appProtocol {text!r}"
+        listed = values if isinstance(values, tuple) else () if values is None else (values,)
+        said = f"appProtocol {', '.join(map(repr, listed))}" if listed else "no appProtocol"
         yield Claim(step="declared", text=said, source=str(answer.declared_at))
     decided = False
     for reason in answer.reasons:
@@ -148,7 +148,7 @@ def _wanted(answer: Resolution) -> str:
         return f"wants {', '.join(wanted)}"
     if not values:
         return "leaves it to the implementation: nothing is declared"
-    return f"leaves {', '.join(values)} to the implementation: it is none of its names"
+    return f"leaves {', '.join(map(repr, values))} to the implementation: it is none of its names"
 
 
 def _one_line(text: str) -> str:

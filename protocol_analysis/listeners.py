@@ -1,4 +1,4 @@
-"""Which listener takes a route: by kind, by namespace and by hostname, as Gateway API says. Pure."""
+"""Which listener takes a route: by kind, namespace and hostname, as Gateway API says. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ Labels = dict[tuple[str, str], tuple[tuple[str, str], ...]]  # of a world's Name
 def takes(listener: Listener, holder: Gateway | ListenerSet, route: Route, labels: Labels) -> bool:
     """Whether a listener of a Gateway, or of a ListenerSet, takes a route.
 
-    A hostname that another listener on the port has to itself belongs to that one. A Namespace that is not among the manifests is taken to have the labels.
+    A hostname that another listener on the port has to itself belongs to that one. A Namespace
+    that is not among the manifests is taken to have the labels.
 
     Source: https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/apis/v1/gateway_types.go#L447
     """

@@ -28,7 +28,7 @@ from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
 from protocol_analysis.settings import flags_of, setting_of
 from protocol_analysis.upstream import splits, spoken
-from protocol_analysis.wiring import unserved, wire, wired
+from protocol_analysis.wiring import seen, unserved, wire, wired
 
 _CODE = "https://github.com/envoyproxy/gateway/blob"
 _API = "https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/apis/v1"
@@ -71,12 +71,14 @@ def rules_of(implementation: str, release: str | None) -> tuple[Rules, Rules | N
 
 def speak(inventory: Inventory, rules: Rules, wires: Rules | None) -> list[Resolution]:
     """The same with rules at hand: those of a release, or of a proposal."""
+    passed_over: dict[tuple[str, ...], Reason] = {}
     if wires is not None:
-        inventory = _seen(inventory, wires)
+        inventory, passed_over = seen(inventory, wires)
     scope = Scope(inventory)
     answers = resolve_with(inventory, rules, scope)
     if wires is None:
         return answers
+    answers = [_without(answer, passed_over) for answer in answers]
     speaker = _Speaker(inventory, scope, rules, wires)
     told: list[Resolution] = []
     at = 0
@@ -87,18 +89,11 @@ def speak(inventory: Inventory, rules: Rules, wires: Rules | None) -> list[Resol
     return told
 
 
-def _seen(inventory: Inventory, wires: Rules) -> Inventory:
-    """The inventory without the BackendTLSPolicies that a release does not see."""
-    if not inventory.definitions or not inventory.tls_policies:
-        return inventory
-    seen = []
-    for policy in inventory.tls_policies:
-        meta = policy.meta
-        wanted = (meta.world, meta.group, meta.kind)
-        own = [d for d in inventory.definitions if (d.meta.world, d.group, d.kind) == wanted]
-        if not unserved(meta, own, wires):
-            seen.append(policy)
-    return replace(inventory, tls_policies=tuple(seen))
+def _without(answer: Resolution, passed_over: dict[tuple[str, ...], Reason]) -> Resolution:
+    """The answer, with the reason why a policy for its backend does not count."""
+    target = answer.target
+    missing = passed_over.get((target.world, *name_of(target))) if target else None
+    return replace(answer, reasons=(*answer.reasons, missing)) if missing else answer
 
 
 def _content(each: Any) -> str:

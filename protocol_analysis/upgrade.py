@@ -15,7 +15,8 @@ from protocol_analysis.releases import RulesetError
 from protocol_analysis.wiring import needs, wire
 
 # The image of Envoy Gateway's own Deployment; a digest may follow.
-_IMAGE = re.compile(r"(?:\A|/)envoyproxy/gateway(?:-dev)?:(v[0-9][\w.-]*)(?:@.*)?\Z")
+_IMAGE = re.compile(r"(?:\A|/)envoyproxy/gateway(?:-dev)?(?::([\w.-]+))?(?:@.*)?\Z")
+_RELEASE = re.compile(r"v[0-9]")
 _URGENT = ("breaks", "changes", "no longer read")
 
 
@@ -76,31 +77,36 @@ def requirements(inventory: Inventory, release: str) -> list[Requirement]:
     return found
 
 
-def release_of(inventory: Inventory) -> str:
+def release_of(inventory: Inventory, cluster: str | None = None) -> str:
     """The release of the Envoy Gateway that is deployed by these manifests.
 
-    Raises RulesetError where there is none, or more than one.
+    Raises RulesetError where there is none, more than one, or an image that names no release;
+    `cluster` is for the message.
 
-    >>> release_of(Inventory())
+    >>> release_of(Inventory(), "east")
     Traceback (most recent call last):
         ...
     protocol_analysis.releases.RulesetError: --from auto: no Deployment with an image of \
-envoyproxy/gateway in these manifests; name the release
+envoyproxy/gateway in cluster east; name the release
     """
-    found = {
-        match[1]
-        for workload in inventory.workloads
-        for image in workload.images
-        if (match := _IMAGE.search(image))
-    }
-    if not found:
+    where = f"cluster {cluster}" if cluster else "these manifests"
+    images = [image for workload in inventory.workloads for image in workload.images]
+    tags = {image: match[1] or "" for image in images if (match := _IMAGE.search(image))}
+    if not tags:
         raise RulesetError(
-            "--from auto: no Deployment with an image of envoyproxy/gateway in these manifests; "
-            "name the release"
+            "--from auto: no Deployment with an image of envoyproxy/gateway "
+            f"in {where}; name the release"
         )
-    if len(found) > 1:
+    for image, tag in sorted(tags.items()):
+        if not _RELEASE.match(tag):
+            raise RulesetError(
+                f"--from auto: the image {image} in {where} names no release; name the release"
+            )
+    if len(found := set(tags.values())) > 1:
         names = ", ".join(sorted(found))
-        raise RulesetError(f"--from auto: several releases are deployed: {names}; name one")
+        raise RulesetError(
+            f"--from auto: several releases are deployed in {where}: {names}; name one"
+        )
     return found.pop()
 
 
@@ -112,7 +118,7 @@ def upgrade(
     >>> from protocol_analysis.reading import read
     >>> changes = upgrade(read("data/sample", "v1.8.3").clusters, "v1.9.0")
     >>> next(change for change in changes if change.effect == "breaks").causes[0].pull
-    9337
+    9234
     """
     return [
         change

@@ -17,8 +17,8 @@ from posixpath import dirname
 from typing import Any
 
 from protocol_analysis.envoy import CONFIGS, KINDS, Flags, Setting
-from protocol_analysis.model import Meta
-from protocol_analysis.policies import Definition
+from protocol_analysis.model import Inventory, Meta, name_of
+from protocol_analysis.policies import Definition, Policy
 from protocol_analysis.releases import RulesetError, expand, release_key
 from protocol_analysis.resolver import Reason
 from protocol_analysis.rows import Row, Rules, Ruleset
@@ -102,6 +102,27 @@ def unserved(meta: Meta, definitions: Sequence[Definition], wires: Rules) -> Rea
     row = known[1]
     served = ", ".join(sorted({v for each in own for v in each.served})) or "nothing"
     return Reason(row.id, f"{row.text} That of {meta.kind} here serves {served}.", row.source)
+
+
+def seen(inventory: Inventory, wires: Rules) -> tuple[Inventory, dict[tuple[str, ...], Reason]]:
+    """The inventory without the BackendTLSPolicies that a release does not see; their targets.
+
+    >>> seen(Inventory(), wire().at("1.9"))[1]
+    {}
+    """
+    if not inventory.definitions or not inventory.tls_policies:
+        return inventory, {}
+    kept: list[Policy] = []
+    targets: dict[tuple[str, ...], Reason] = {}
+    for policy in inventory.tls_policies:
+        meta = policy.meta
+        wanted = (meta.world, meta.group, meta.kind)
+        own = [d for d in inventory.definitions if (d.meta.world, d.group, d.kind) == wanted]
+        if missing := unserved(meta, own, wires):
+            targets |= {(meta.world, *name_of(target)): missing for target in policy.targets}
+        else:
+            kept.append(policy)
+    return replace(inventory, tls_policies=tuple(kept)), targets
 
 
 def _above_it(definition: Definition, meta: Meta) -> bool:
