@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -19,6 +19,7 @@ from protocol_analysis.history import Cause, causes
 from protocol_analysis.model import Inventory, Meta
 from protocol_analysis.releases import RulesetError, finals, line_of, release_key
 from protocol_analysis.resolver import Reason, Resolution, reason_of, site_of
+from protocol_analysis.rows import Rules
 from protocol_analysis.rules import implementations, ruleset
 from protocol_analysis.speaking import rules_of, speak
 
@@ -142,7 +143,9 @@ def compare(
     first = start if isinstance(start, Reader) else reader(start)
     last = end if isinstance(end, Reader) else reader(end, first.implementation)
     stops = way(first, via, last)
-    answers = {stop: resolved(inventory, stop) for stop in dict.fromkeys(stops)}
+    # Another implementation is asked as if the Gateways were its own.
+    mine = ruleset(first.implementation).controllers
+    answers = {stop: resolved(inventory, stop, mine) for stop in dict.fromkeys(stops)}
     ends = {
         key for key, before in answers[first].items() if not differs(before, answers[last][key])
     }
@@ -153,9 +156,17 @@ def compare(
     ]
 
 
-def resolved(inventory: Inventory, by: Reader) -> dict[Key, Resolution]:
-    """Every reference by what tells it from all others."""
-    return {key_of(a): a for a in speak(inventory, *rules_of(by.implementation, by.release))}
+def resolved(
+    inventory: Inventory, by: Reader, controllers: tuple[str, ...] = ()
+) -> dict[Key, Resolution]:
+    """Every reference by what tells it from all others; `controllers` count as the reader's too."""
+    return {key_of(a): a for a in speak(inventory, *_sides_of(by, controllers))}
+
+
+def _sides_of(by: Reader, controllers: tuple[str, ...]) -> tuple[Rules, Rules | None]:
+    rules, wires = rules_of(by.implementation, by.release)
+    more = tuple(c for c in controllers if c not in rules.controllers)
+    return (replace(rules, controllers=(*rules.controllers, *more)) if more else rules), wires
 
 
 def key_of(answer: Resolution) -> Key:
@@ -182,14 +193,9 @@ def effect(before: Resolution, after: Resolution) -> str:
 
 
 def _wires(answer: Resolution) -> tuple[tuple[str | None, bool], ...]:
-    """What is spoken: once, or by each Gateway. Without wire rules, what the protocol suggests."""
-    words: Iterable[str | None] = [word for _, word in answer.by_gateway]
-    if not answer.by_gateway:
-        words = [answer.upstream or _SUGGESTED.get(answer.protocol or "")]
-    return tuple((word, answer.tls) for word in words)
-
-
-_SUGGESTED = {"HTTP": "http/1.1", "HTTP2": "h2", "GRPC": "h2", "TCP": "tcp", "UDP": "udp"}
+    """What is spoken: once, or by each Gateway."""
+    words: list[str | None] = [word for _, word in answer.by_gateway]
+    return tuple((word, answer.tls) for word in words or [answer.upstream])
 
 
 def _step(
@@ -206,8 +212,8 @@ def _step(
     if not changed:
         return
     turns = _Turns(inventory, one, other, {key[0] for key in changed})
-    sides = [rules_of(each.implementation, each.release) for each in (one, other)]
-    editor = Editor(inventory, (sides[0], sides[1]))
+    mine = ruleset(one.implementation).controllers
+    editor = Editor(inventory, (_sides_of(one, mine), _sides_of(other, mine)))
     for key in changed:
         old, new = before[key], after[key]
         keep, adopt = editor.edits(old, new) if with_edits else (None, None)

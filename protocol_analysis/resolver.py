@@ -156,7 +156,9 @@ class _Resolver:
         stop = stop or self.refused(route, ref)
         if stop:
             return self.answer(route, ref, [*said, stop])
-        wanted = (BACKEND_GROUPS[ref.kind], ref.kind, ref.namespace, ref.name)
+        taken = self.rules.find("accepts", ref.kind, site_of(route.meta, ref))[0].choice
+        kind = taken if taken in BACKEND_GROUPS else ref.kind
+        wanted = (BACKEND_GROUPS[kind], kind, ref.namespace, ref.name)
         answers = [
             self.against(route, ref, target, said)
             for target in self.scope.nearest(route.meta, *wanted)
@@ -164,7 +166,7 @@ class _Resolver:
         if answers and len({_what_matters(answer) for answer in answers}) == 1:
             # Whichever is read first, the same one: the order of files decides nothing.
             return min(answers, key=_place)
-        name = f"{ref.kind} {ref.namespace}/{ref.name}"
+        name = f"{kind} {ref.namespace}/{ref.name}"
         differ = f"{name} stands several times and differs: {_places(answers)}"
         missing = _stop("no-object", f"no {name} in these manifests")
         return self.answer(route, ref, [*said, _stop("ambiguous", differ) if answers else missing])
@@ -248,17 +250,34 @@ class _Resolver:
             facts |= {"app_protocol": says.declared, "declared_at": says.where}
         if not stop and says and says.rejected:
             stop = _stop("rejected", says.rejected)
+        values = says.values if says else ()
+        tls = self.tls(route, ref, target, port, values)
+        if not stop and (row := self.rejected(target, site, values, tls)):
+            stop = reason_of(row)
         if not stop and ref.weight == 0:
             stop = _stop("weight-0", "weight 0: nothing is sent there")
         if stop:
             return self.answer(route, ref, [*said, stop], **facts)
-        row, force = self.protocol(target, site, says.values if says else ())
-        tls = self.tls(route, ref, target, port)
+        row, force = self.protocol(target, site, values, port.name if port else "")
         rows = dict.fromkeys(filter(None, (row, force, tls)))
         facts |= {"protocol": row.protocol, "force_http1": bool(force), "tls": bool(tls)}
         return self.answer(route, ref, [*said, *map(reason_of, rows)], sent=True, **facts)
 
-    def protocol(self, target: Target, site: str, values: Iterable[str]) -> tuple[Row, Row | None]:
+    def rejected(
+        self, target: Target, site: str, values: tuple[str, ...], tls: Row | None
+    ) -> Row | None:
+        """The row that turns the reference away for what its port declares."""
+        backend = target.meta.kind
+        known = any(self.rules.value("values", backend, site, value) for value in values)
+        for row in self.rules.find("rejects", backend, site):
+            hit = any(map(row.names, values)) if row.values else bool(values) and not known
+            if hit and not (row.choice and tls):
+                return row
+        return None
+
+    def protocol(
+        self, target: Target, site: str, values: tuple[str, ...], name: str
+    ) -> tuple[Row, Row | None]:
         """The row that gives the protocol, and the row that forces HTTP/1.1."""
         backend = target.meta.kind
         recognised, forced = (
@@ -269,13 +288,20 @@ class _Resolver:
         for row in self.rules.find("fixed", backend, site):
             if not row.choice or _CONDITIONS[row.choice](target):
                 return row, force
+        named = None if values else self.rules.value("names", backend, site, name)
         if not recognised:
-            return self.rules.find("defaults", backend, site)[0], force
+            unknown = self.rules.find("unknown", backend, site) if values else ()
+            return named or (*unknown, *self.rules.find("defaults", backend, site))[0], force
         pick = self.rules.find("lists", backend, site)
         return recognised[-1 if pick and pick[0].choice == "last" else 0], force
 
     def tls(
-        self, route: Route, ref: BackendRef, target: Target, port: ServicePort | None
+        self,
+        route: Route,
+        ref: BackendRef,
+        target: Target,
+        port: ServicePort | None,
+        values: tuple[str, ...],
     ) -> Row | None:
         """The row by which the backend is spoken to over TLS."""
         for row in self.rules.find("tls", ref.kind, site_of(route.meta, ref)):
@@ -283,6 +309,9 @@ class _Resolver:
                 name = port.name if port else ""
                 section = name if row.section_name == "name" else str(ref.port or "")
                 if self.scope.has_tls_policy(target, section):
+                    return row
+            elif row.choice == "value":
+                if any(map(row.names, values)):
                     return row
             elif getattr(target, "tls", False) and row.choice in ("Backend", target.type):
                 return row
@@ -326,7 +355,8 @@ def _stop(check: str, text: str) -> Reason:
 
 def reason_of(row: Row) -> Reason:
     """A row as the reason that it is."""
-    return Reason(row.id, row.text, row.source)
+    text = row.text if row.verified else f"{row.text} (unverified)"
+    return Reason(row.id, text, row.source)
 
 
 def _what_matters(answer: Resolution) -> tuple[Any, ...]:

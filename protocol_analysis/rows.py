@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
-from protocol_analysis.releases import finals, pick, release_key
+from protocol_analysis.releases import RulesetError, finals, pick, release_key
 
 # Where Envoy Gateway refers to backends outside routes: the reference's role, then how it is used.
 _POLICIES = "extAuth http, extAuth grpc, extProc, oidc http, oidc https, jwks http, jwks https"
@@ -29,7 +29,23 @@ class Row:
     protocol: str | None = None
     choice: str = ""
     section_name: str = ""
+    fold: bool = False
+    verified: bool = True
     line: int = 0
+
+    def names(self, value: str) -> bool:
+        """Whether it names a value: exactly, in any case where it folds, by its beginning with `*`.
+
+        >>> row = Row(id="", section="values", text="", source="", releases=frozenset(),
+        ...           backends=(), routes=(), values=("grpc", "grpc-*"), fold=True)
+        >>> [row.names(value) for value in ("GRPC", "grpc-web", "grpcs")]
+        [True, True, False]
+        """
+        written = value.casefold() if self.fold else value
+        return any(
+            written.startswith(name[:-1]) if name.endswith("*") else written == name
+            for name in self.values
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +73,8 @@ class Rules:
         return self._tables[key]
 
     def value(self, section: str, backend: str, route: str, value: str) -> Row | None:
-        """The row of `values` or `forces` that recognises `value`; matching is exact."""
-        return next(
-            (row for row in self.find(section, backend, route) if value in row.values), None
-        )
+        """The row of a section that names `value`."""
+        return next((row for row in self.find(section, backend, route) if row.names(value)), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +107,26 @@ class Ruleset:
         >>> ruleset("envoy-gateway").pick("1.8")
         ('v1.8.3', '')
         """
-        return pick(wanted, self.releases)
+        try:
+            return pick(wanted, self.releases)
+        except RulesetError:
+            if not self.sparse or wanted is None:
+                raise
+            before = [r for r in finals(self.releases) if release_key(r) < self._key(wanted)]
+            if not before:
+                raise
+            told = f"{wanted} is not in the list; taken as {before[-1]}, the newest known before it"
+            return before[-1], told
+
+    @property
+    def sparse(self) -> bool:
+        """Whether only some releases are listed: those at which the facts say that it changed."""
+        return "" in self.dates.values()
+
+    @staticmethod
+    def _key(wanted: str) -> tuple[int, int, int, int]:
+        name = f"v{wanted.removeprefix('v')}"
+        return release_key(name if name.count(".") == 2 else f"{name}.999999")
 
     def at(self, release: str | None = None) -> Rules:
         """The rules that hold at a release, as `pick` understands it."""

@@ -7,14 +7,20 @@ that line), `v1.9.0-rc.1..` (and all later ones). `main` comes last.
 
 Sections, in the order in which the resolver asks them:
 
-accepts   which backend kinds a release takes on which route kinds
+accepts   which backend kinds a release takes on which route kinds; `as: Service`, by that name
 refuses   what it turns away although the kind is accepted (`when` names the condition)
+rejects   values for which it turns a reference away; with nothing named, all that are unknown
 defaults  the protocol where no value is recognised
 lists     which of several values wins
 values    a recognised value → protocol
+names     what the name of a port says, where nothing is declared
+unknown   the protocol where a value is declared and none is recognised
 fixed     the protocol whatever the value
 forces    values that force HTTP/1.1 upstream
 tls       what gives a backend TLS
+
+A row may have `case: ignored` for its values, one of which may end in `*`, and `verified: 'no'`
+where nobody has read it in the source for these releases.
 
 Beside them `standard`: the values that a specification defines for a kind, whoever reads them.
 """
@@ -32,29 +38,43 @@ from protocol_analysis.releases import RulesetError, expand, finals, line_of, re
 from protocol_analysis.rows import SITES, Row, Ruleset
 from protocol_analysis.sheets import SHAPES, Sheet, not_a_text, shown
 
-_COMMON = {"id", "releases", "text", "source"}
+_COMMON = {"id", "releases", "text", "source", "case", "verified"}
 _SCOPE = {"backends", "routes"}
 SECTIONS: dict[str, set[str]] = {
-    "accepts": _COMMON | _SCOPE | {"grant"},
+    "accepts": _COMMON | _SCOPE | {"grant", "as"},
     "refuses": _COMMON | _SCOPE | {"when"},
+    "rejects": _COMMON | _SCOPE | {"values", "unless"},
     "defaults": _COMMON | _SCOPE | {"protocol"},
     "lists": _COMMON | _SCOPE | {"pick"},
     "values": _COMMON | _SCOPE | {"values", "protocol"},
+    "names": _COMMON | _SCOPE | {"values", "protocol"},
+    "unknown": _COMMON | _SCOPE | {"protocol"},
     "fixed": _COMMON | _SCOPE | {"when", "protocol"},
     "forces": _COMMON | _SCOPE | {"values"},
-    "tls": _COMMON | _SCOPE | {"from", "section"},
+    "tls": _COMMON | _SCOPE | {"from", "section", "values"},
     "standard": _COMMON | _SCOPE | {"values"},
 }
 _CHOICES: dict[str, tuple[str | None, ...]] = {
     "when": ("externalName", "unixSocket", "dynamicResolver", "dynamicResolverWithAppProtocols"),
     "pick": ("first", "last"),
-    "from": ("BackendTLSPolicy", "Backend", "DynamicResolver"),
+    "from": ("BackendTLSPolicy", "Backend", "DynamicResolver", "value"),
+    "unless": ("BackendTLSPolicy",),
+    "case": ("ignored",),
+    "verified": ("no",),
     "section": ("name", "number"),
     "grant": ("no",),
+    "as": ("Service",),
     "protocol": ("HTTP", "HTTP2", "GRPC", "HTTPS", "TCP", "UDP", None),
 }
 _KNOWN = {"backends": tuple(BACKEND_GROUPS), "routes": (*ROUTE_KINDS, *SITES)}
-_OPTIONAL = {"accepts": ["grant"], "fixed": ["when"]}
+_CHOSEN = ("when", "pick", "from", "grant", "as", "unless")
+_OPTIONAL = {
+    "accepts": ["grant", "as"],
+    "fixed": ["when"],
+    "rejects": ["values", "unless"],
+    "tls": ["section", "values"],
+}
+_NEW = {"rejects", "names", "unknown", "fixed"}  # sections that a ruleset may leave out
 _LISTS = {"controllers", "releases", "values", *_KNOWN}
 _INNER: dict[str, type] = {"releases": dict, "lines": dict, **dict.fromkeys(SECTIONS, list)}
 _TOP = {"implementation", "title", "controllers", *_INNER}
@@ -86,14 +106,14 @@ class _Reader(Sheet):
     def ruleset(self, text: str) -> Ruleset:
         top = self.document(text)
         dates: dict[str, str] = {}
-        if self.mapping("the ruleset", top, _TOP, 1, complaint_about=_of_top):
+        if self.mapping("the ruleset", top, _TOP, 1, _NEW, _of_top):
             dates = self.releases(top["releases"], self.lines[id(top), "releases"])
             self.facts(top["lines"], {line_of(release) for release in dates})
         self.stop()
         order = sorted(dates, key=release_key)
         rows: list[Row] = []
         for section, keys in SECTIONS.items():
-            for index, raw in enumerate(top[section]):
+            for index, raw in enumerate(top.get(section, ())):
                 row = self.row(section, keys, raw, self.lines[id(top[section]), index], order)
                 rows += [row] if row else []
         overlaps(self, rows)
@@ -115,7 +135,8 @@ class _Reader(Sheet):
         for release, day in dates.items():
             try:
                 release_key(release)
-                found[release] = date.fromisoformat(day).isoformat()
+                unknown = day == "unverified"
+                found[release] = "" if unknown else date.fromisoformat(day).isoformat()
             except (TypeError, ValueError):
                 wrong = f"{release[:80]!r}: {shown(day)} is no release with its date"
                 self.error(self.lines[id(dates), release], f"{wrong}; write v1.9.0: 2026-08-15")
@@ -132,8 +153,9 @@ class _Reader(Sheet):
             self.mapping(f"{name!r} of lines", about, _FACTS, at, optional=_FACTS)
 
     def row(self, section: str, keys: set[str], raw: Any, at: int, order: list[str]) -> Row | None:
-        by_policy = isinstance(raw, dict) and raw.get("from") == "BackendTLSPolicy"
-        optional = [*_OPTIONAL.get(section, ()), *([] if by_policy else ["section"])]
+        optional = {"case", "verified", *_OPTIONAL.get(section, ())}
+        way = raw.get("from") if isinstance(raw, dict) else None
+        optional -= {"BackendTLSPolicy": {"section"}, "value": {"values"}}.get(str(way), set())
         if not self.mapping(f"{section} row", raw, keys, at, optional, wrong_in_row):
             return None
         line = self.lines[id(raw), "releases"]
@@ -154,14 +176,17 @@ class _Reader(Sheet):
             routes=ROUTE_KINDS if raw["routes"] == "all" else tuple(raw["routes"]),
             values=tuple(raw.get("values", ())),
             protocol=raw.get("protocol"),
-            choice=next((raw[key] for key in ("when", "pick", "from", "grant") if key in raw), ""),
+            choice=next((raw[key] for key in _CHOSEN if key in raw), ""),
             section_name=raw.get("section", ""),
+            fold="case" in raw,
+            verified="verified" not in raw,
             line=at,
         )
 
     def gaps(self, rows: list[Row], order: list[str], top: dict[str, Any]) -> None:
         """An answer wherever one is needed: each release accepts something, each has defaults."""
-        answered = {question for row in rows for question in _questions(row)}
+        own = [row for row in rows if row.section != "accepts" or row.choice not in BACKEND_GROUPS]
+        answered = {question for row in own for question in _questions(row)}
         gaps: dict[tuple[str, str], list[str]] = {}
         accepted = {r for row in rows if row.section == "accepts" for r in row.releases}
         for release in set(order) - accepted:

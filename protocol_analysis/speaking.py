@@ -53,7 +53,8 @@ def resolve(
     """One Resolution per backend reference, in the order of the manifests, with its upstream.
 
     Raises RulesetError for an implementation or a release that is not known. For an implementation
-    without wire rules `upstream` is None.
+    without wire rules `upstream` is what the protocol says by itself: neighbours and policies are
+    not known.
 
     >>> from protocol_analysis.manifests import load
     >>> first = resolve(load("data/sample"), release="v1.8.3")[0]
@@ -77,7 +78,7 @@ def speak(inventory: Inventory, rules: Rules, wires: Rules | None) -> list[Resol
     scope = Scope(inventory)
     answers = resolve_with(inventory, rules, scope)
     if wires is None:
-        return answers
+        return [_plainly(answer) for answer in answers]
     answers = [_without(answer, passed_over) for answer in answers]
     speaker = _Speaker(inventory, scope, rules, wires)
     told: list[Resolution] = []
@@ -87,6 +88,21 @@ def speak(inventory: Inventory, rules: Rules, wires: Rules | None) -> list[Resol
         at += len(own)
         told += speaker.route(route, own)
     return told
+
+
+_PLAIN = {
+    "HTTP": "http/1.1",
+    "HTTP2": "h2",
+    "GRPC": "h2",
+    "TCP": "tcp",
+    "UDP": "udp",
+    None: "client",
+}
+
+
+def _plainly(answer: Resolution) -> Resolution:
+    """What the protocol says by itself, where there are no wire rules; detected, what is sent."""
+    return replace(answer, upstream=_PLAIN.get(answer.protocol)) if answer.sent else answer
 
 
 def _without(answer: Resolution, passed_over: dict[tuple[str, ...], Reason]) -> Resolution:

@@ -80,7 +80,7 @@ BROKEN = [
     (
         "    pick: last\n",
         "    §pik: last\n",
-        "unknown key 'pik' in lists row; known are backends, id",
+        "unknown key 'pik' in lists row; known are backends, case, id",
     ),
     ("pick: last\n", "pick: last\n    §when: unixSocket\n", "unknown key 'when' in lists row"),
     ("pick: last\n", "pick: last\n    §7: x\n", "'7' is no text; write it in quotes"),
@@ -307,6 +307,7 @@ SMALL = {
     **{
         section: [{**TOP[section][0], "releases": ["v0.1.0.."], "backends": "all", "routes": "all"}]
         for section in SECTIONS
+        if section in TOP
     },
 }
 PLACES = [
@@ -314,9 +315,14 @@ PLACES = [
     ("releases", "v0.1.0"),
     ("lines", "v0.1"),
     ("lines", "v0.1", "envoy"),
-    *((section, 0) for section in SECTIONS),
-    *((section, 0, key) for section, keys in SECTIONS.items() for key in sorted(keys)),
-    *((section, 0, "releases", 0) for section in SECTIONS),
+    *((section, 0) for section in SECTIONS if section in TOP),
+    *(
+        (section, 0, key)
+        for section, keys in SECTIONS.items()
+        if section in TOP
+        for key in sorted(keys)
+    ),
+    *((section, 0, "releases", 0) for section in SECTIONS if section in TOP),
 ]
 
 
@@ -347,14 +353,16 @@ def assert_usable(rules: Ruleset) -> None:
         at = rules.at(release)
         for backend in BACKEND_GROUPS:
             for route in ROUTE_KINDS:
-                if at.find("accepts", backend, route):
-                    assert len(at.find("defaults", backend, route)) == 1
+                if taken := at.find("accepts", backend, route):
+                    asked = taken[0].choice if taken[0].choice in BACKEND_GROUPS else backend
+                    assert len(at.find("defaults", asked, route)) == 1
 
 
 def test_the_real_ruleset_is_usable_and_its_own_text() -> None:
-    assert implementations() == ("envoy-gateway",)
+    assert "envoy-gateway" in implementations()
     assert ruleset().rows == parse_ruleset(REAL, "x").rows
-    assert_usable(ruleset())
+    for name in implementations():
+        assert_usable(ruleset(name))
 
 
 def test_every_row_knows_its_line() -> None:
@@ -385,9 +393,9 @@ def test_a_source_in_the_gateway_is_of_a_release_that_is_known() -> None:
         assert found is None or found[1] in ruleset().releases, row.id
 
 
-@pytest.mark.parametrize("name", ["", "istio", "../envoy-gateway", "envoy-gateway.yaml", "ENVOY"])
+@pytest.mark.parametrize("name", ["", "eg", "../envoy-gateway", "envoy-gateway.yaml", "ENVOY"])
 def test_an_unknown_implementation_is_told_with_those_that_there_are(name: str) -> None:
-    with pytest.raises(RulesetError, match="there are envoy-gateway"):
+    with pytest.raises(RulesetError, match=r"there are .*envoy-gateway"):
         ruleset(name)
 
 
