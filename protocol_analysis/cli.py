@@ -6,14 +6,14 @@ Exit status: 0 done, 2 wrong usage, 3 some input could not be read.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn, TextIO
+from typing import Any
 
 from tqdm import tqdm
 
 from protocol_analysis import __version__
+from protocol_analysis.arguments import USAGE, Parser, add_input, add_output, say, write
 from protocol_analysis.columns import (
     COVERAGE,
     COVERAGE_FIELDS,
@@ -23,33 +23,29 @@ from protocol_analysis.columns import (
     DIFF_WIDE,
     IMPLEMENTATIONS,
     ORDER,
+    PORTABILITY_FIELDS,
+    PORTABILITY_WIDE,
     RELEASES,
     RELEASES_WIDE,
     RESOLVE,
     RESOLVE_FIELDS,
     RESOLVE_WIDE,
+    portability_columns,
 )
 from protocol_analysis.compare import EFFECTS, Change, compare, reader, warning_of, way
 from protocol_analysis.coverage import coverage
 from protocol_analysis.explain import explain
-from protocol_analysis.formats import FORMATS, Columns, Row, printable, render
+from protocol_analysis.formats import Columns, Row, printable, render
 from protocol_analysis.manifests import split_reader
+from protocol_analysis.portability import everyone, portability
 from protocol_analysis.reading import Cluster, read
 from protocol_analysis.releases import RulesetError, line_of
 from protocol_analysis.rules import implementations, ruleset
 from protocol_analysis.speaking import resolve
 from protocol_analysis.upgrade import order, release_of, summary
 
-USAGE, UNREADABLE, INTERRUPTED = 2, 3, 130
+UNREADABLE, INTERRUPTED = 3, 130
 _SHOWN = 20
-
-
-class _ArgumentParser(argparse.ArgumentParser):
-    """Says what is wrong in one line; the usage is a command away."""
-
-    def error(self, message: str) -> NoReturn:
-        _say(f"{self.prog}: {message}; see {self.prog} --help")
-        raise SystemExit(USAGE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,12 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             options = _parser().parse_args(argv)
             status: int = options.run(options)
         finally:
-            _write(sys.stdout, "")  # what argparse has written there
+            write(sys.stdout, "")  # what argparse has written there
     except RulesetError as error:
-        _say(f"protocol-analysis: {error}")
+        say(f"protocol-analysis: {error}")
         return USAGE
     except OSError as error:
-        _say(f"protocol-analysis: the output could not be written: {error}; write it elsewhere")
+        say(f"protocol-analysis: the output could not be written: {error}; write it elsewhere")
         return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -72,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _ArgumentParser(
+    parser = Parser(
         prog="protocol-analysis",
         description="Which protocol does the gateway speak to each backend port, and why?",
     )
@@ -83,16 +79,16 @@ def _parser() -> argparse.ArgumentParser:
         ("coverage", _run_coverage, "one row per backend port, routed or not"),
     ):
         command = commands.add_parser(name, help=text, description=f"Print {text}.")
-        _input(command)
-        _output(command, run)
+        add_input(command)
+        add_output(command, run)
     text = "step by step, why references resolve as they do and what is spoken"
     command = commands.add_parser("explain", help=text, description=f"Print {text}.")
-    _input(command)
+    add_input(command)
     command.add_argument("--route", metavar="KIND/NS/NAME", help="of this route; default: of all")
-    _output(command, _run_explain)
+    add_output(command, _run_explain)
     text = "references whose protocol or upstream changes from one reader to another"
     command = commands.add_parser("diff", help=text, description=f"Print {text}.")
-    _input(command, release=False)
+    add_input(command, release=False)
     command.add_argument(
         "--from",
         dest="start",
@@ -116,77 +112,29 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--order", action="store_true", help="print the steps of the upgrade, in a safe order"
     )
-    _output(command, _run_diff)
+    add_output(command, _run_diff)
+    text = "in which implementations each declaration means what its author meant"
+    command = commands.add_parser("portability", help=text, description=f"Print {text}.")
+    add_input(command, release=False)
+    command.add_argument(
+        "--in",
+        dest="readers",
+        action="append",
+        default=[],
+        metavar="READER",
+        help="IMPLEMENTATION or IMPLEMENTATION@RELEASE; repeatable; default: all that are known",
+    )
+    add_output(command, _run_portability)
     command = commands.add_parser(
         "releases", help="what the rulesets know, and how new that knowledge is"
     )
     command.add_argument("--implementation", default="envoy-gateway", metavar="NAME")
-    _output(command, _run_releases)
-    _output(
+    add_output(command, _run_releases)
+    add_output(
         commands.add_parser("implementations", help="the implementations that have a ruleset"),
         _run_implementations,
     )
     return parser
-
-
-def _input(command: argparse.ArgumentParser, *, release: bool = True) -> None:
-    command.add_argument(
-        "paths",
-        nargs="*",
-        type=_path,
-        metavar="PATH",
-        help="a file, a folder (read recursively), or -",
-    )
-    command.add_argument(
-        "--implementation",
-        default="envoy-gateway",
-        metavar="NAME",
-        help=f"one of: {', '.join(implementations())}; default: %(default)s",
-    )
-    if release:
-        command.add_argument(
-            "--release",
-            metavar="R",
-            help="v1.8.3, 1.8 (its last patch), main; default: the newest final one",
-        )
-    else:
-        command.set_defaults(release=None)
-    command.add_argument(
-        "--cluster",
-        action="append",
-        default=[],
-        type=_cluster,
-        metavar="NAME=PATH[@IMPLEMENTATION:RELEASE]",
-        help="a cluster of its own; repeatable",
-    )
-    command.add_argument(
-        "--namespace",
-        default="default",
-        help="for objects that name none; default: %(default)s",
-    )
-
-
-def _output(command: argparse.ArgumentParser, run: Any) -> None:
-    command.add_argument(
-        "-o", "--output", choices=FORMATS, default="table", help="default: %(default)s"
-    )
-    command.set_defaults(run=run)
-
-
-def _path(text: str) -> str:
-    """Refuse an empty path: a shell's unset variable does not mean the current folder."""
-    if not text:
-        raise argparse.ArgumentTypeError("an empty path; write . for the current folder")
-    return text
-
-
-def _cluster(text: str) -> tuple[str, str]:
-    """NAME=PATH[@IMPLEMENTATION:RELEASE] as name and the rest."""
-    name, _, rest = text.partition("=")
-    if not (name and split_reader(rest)[0]):
-        msg = f"{text!r} is not NAME=PATH or NAME=PATH@IMPLEMENTATION:RELEASE"
-        raise argparse.ArgumentTypeError(msg)
-    return name, rest
 
 
 def _inputs(options: argparse.Namespace) -> list[Cluster]:
@@ -205,7 +153,7 @@ def _inputs(options: argparse.Namespace) -> list[Cluster]:
     named = read(dict(options.cluster), *asked).clusters if options.cluster else ()
     clusters = [*(read(options.paths, *asked).clusters if options.paths else ()), *named]
     for warning in dict.fromkeys(filter(None, (cluster.warning for cluster in clusters))):
-        _say(f"warning: {warning}")
+        say(f"warning: {warning}")
     return clusters
 
 
@@ -242,7 +190,7 @@ def _run_explain(options: argparse.Namespace) -> int:
         rows = [account.as_dict() for account in accounts]
         return _finish(options, inputs, rows, RESOLVE, RESOLVE_WIDE, RESOLVE_FIELDS)
     for account in accounts:
-        _write(sys.stdout, _lines(str(account)) + "\n\n")
+        write(sys.stdout, _lines(str(account)) + "\n\n")
     return _said(inputs)
 
 
@@ -262,7 +210,7 @@ def _run_diff(options: argparse.Namespace) -> int:
     via = () if options.order else options.via
     for text in (options.start, *options.via, options.end):
         if warning := warning_of(text, options.implementation):
-            _say(f"warning: {warning}")
+            say(f"warning: {warning}")
     for i in tqdm(inputs, "comparing", unit="cluster", leave=False, disable=None, delay=1):
         start = options.start
         if i.name is not None and split_reader(named[i.name])[1]:
@@ -270,17 +218,28 @@ def _run_diff(options: argparse.Namespace) -> int:
         if start == "auto":
             start = release_of(i.inventory, i.name)
             if warning := warning_of(start, options.implementation):
-                _say(f"warning: {warning}")
+                say(f"warning: {warning}")
         changes += compare(i.inventory, reader(start, options.implementation), end, via)
     clusters = [i.name for i in inputs]
     for line in summary(changes, clusters):
         of = f"{line['cluster']}: " if line["cluster"] else ""
-        _say(of + ", ".join(f"{line[name]} {name}" for name in EFFECTS))
+        say(of + ", ".join(f"{line[name]} {name}" for name in EFFECTS))
     if options.order:
         steps = [step.as_dict() for step in order(changes, clusters)]
         return _finish(options, inputs, steps, ORDER, {}, tuple(ORDER))
     rows = [change.as_dict() for change in changes]
     return _finish(options, inputs, rows, DIFF, DIFF_WIDE, DIFF_FIELDS)
+
+
+def _run_portability(options: argparse.Namespace) -> int:
+    for text in options.readers:
+        if warning := warning_of(text, options.implementation):
+            say(f"warning: {warning}")
+    readers = [reader(text, options.implementation) for text in options.readers]
+    inputs = _inputs(options)
+    rows = [row.as_dict() for i in inputs for row in portability(i.inventory, readers)]
+    columns = portability_columns([str(each) for each in readers or everyone()])
+    return _finish(options, inputs, rows, columns, PORTABILITY_WIDE, PORTABILITY_FIELDS)
 
 
 def _finish(
@@ -306,9 +265,9 @@ def _said(inputs: list[Cluster]) -> int:
         ("not read", unreadable),
     ):
         for problem in found:
-            _say(f"{label}: {problem}")
+            say(f"{label}: {problem}")
     if unreadable:
-        _say(f"{len(unreadable)} could not be read, all named above; the rest is printed")
+        say(f"{len(unreadable)} could not be read, all named above; the rest is printed")
     return UNREADABLE if unreadable else 0
 
 
@@ -360,25 +319,7 @@ def _print(
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     text = render(rows, options.output, columns, wide, fields=fields, encoding=encoding)
     if text or options.output != "jsonl":
-        _write(sys.stdout, text + "\n")
-
-
-def _say(text: str) -> None:
-    _write(sys.stderr, printable(text) + "\n")
-
-
-def _write(stream: TextIO | None, text: str) -> None:
-    """Write at once. A stream that is closed, or whose reader has gone (`| head`), is no error."""
-    if stream is None:
-        return
-    try:
-        stream.write(text)
-        stream.flush()
-    except OSError as error:
-        # Nothing more can be written there, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        if not isinstance(error, BrokenPipeError):
-            raise
+        write(sys.stdout, text + "\n")
 
 
 if __name__ == "__main__":

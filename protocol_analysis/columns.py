@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -157,3 +159,42 @@ DIFF_FIELDS = (
     *(f"{at}.{name}" for at in ("referencedAt", "declaredAt") for name in _POSITION),
 )
 ORDER: Columns = {name: itemgetter(name) for name in ("number", "cluster", "action", "why", "left")}
+
+
+def portability_columns(readers: Sequence[str]) -> Columns:
+    """A column for each reader: what it speaks; ! is not what was meant, ? nobody has verified.
+
+    >>> list(portability_columns(["istio@v1.19.0"]))[-2:]
+    ['istio', 'right in all']
+    """
+    columns: dict[str, Callable[[Row], Any]] = {
+        "cluster": lambda r: r["cluster"],
+        "object": lambda r: f"{r['kind']} {r['namespace']}/{r['name']}",
+        "port": lambda r: r["port"],
+        "appProtocol": lambda r: r["appProtocol"],
+    }
+    for at, name in enumerate(readers):
+        columns[name.partition("@")[0] if _once(name, readers) else name] = partial(_reading, at)
+    return {**columns, "right in all": lambda r: r["right"] or "none"}
+
+
+def _once(name: str, readers: Sequence[str]) -> bool:
+    own = name.partition("@")[0]
+    return [other.partition("@")[0] for other in readers].count(own) == 1
+
+
+def _reading(at: int, row: Row) -> str:
+    found = row["readings"][at]
+    wrong = "!" if row["meant"] and not found["asMeant"] else ""
+    return f"{found['spoken']}{wrong}{'' if found['verified'] else '?'}"
+
+
+PORTABILITY_WIDE: Columns = {
+    "meant": lambda r: r["meant"],
+    "portable": lambda r: r["portable"],
+    "declared at": lambda r: _position(r, "declaredAt"),
+}
+PORTABILITY_FIELDS = (
+    *("cluster", "kind", "namespace", "name", "port", "appProtocol", "meant", "portable", "right"),
+    *("readings", *(f"declaredAt.{name}" for name in _POSITION)),
+)

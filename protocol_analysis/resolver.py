@@ -143,6 +143,9 @@ def resolve_target(
     # A ServiceImport of a cloud's own API group is not the one that is read.
     if target.meta.group != BACKEND_GROUPS[ref.kind] or not resolver.reads(ref, route):
         return resolver.answer(route, ref, [resolver.not_read(ref, route)], target=target.meta)
+    taken = rules.find("accepts", ref.kind, site_of(route.meta, ref))[0]
+    if taken.choice in BACKEND_GROUPS:  # what it says itself is not read
+        return resolver.answer(route, ref, [reason_of(taken)], target=target.meta)
     return resolver.against(route, ref, target, [])
 
 

@@ -56,7 +56,24 @@ def flags_of(says: dict[str, bool], *, http1: bool = False, merged: bool = False
 
 def told_alone(answer: Resolution, target: Target, wires: Rules | None) -> Resolution:
     """The reference as the only backend of its rule, without policies, with its upstream."""
-    if wires is None or not answer.sent:
+    if not answer.sent:
         return answer
+    if wires is None:
+        return plainly(answer)
     told = spoken([setting_of(answer, target)], Flags(), layer_of(answer.route), wires)
     return replace(answer, upstream=told.upstream, reasons=(*answer.reasons, *told.reasons))
+
+
+_PLAIN = {
+    "HTTP": "http/1.1",
+    "HTTP2": "h2",
+    "GRPC": "h2",
+    "TCP": "tcp",
+    "UDP": "udp",
+    None: "client",
+}
+
+
+def plainly(answer: Resolution) -> Resolution:
+    """What the protocol says by itself, where there are no wire rules; detected, what is sent."""
+    return replace(answer, upstream=_PLAIN.get(answer.protocol)) if answer.sent else answer

@@ -26,7 +26,7 @@ from protocol_analysis.resolver import Reason, Resolution, reason_of, resolve_wi
 from protocol_analysis.rows import Rules
 from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
-from protocol_analysis.settings import flags_of, setting_of
+from protocol_analysis.settings import flags_of, plainly, setting_of
 from protocol_analysis.upstream import splits, spoken
 from protocol_analysis.wiring import seen, unserved, wire, wired
 
@@ -78,7 +78,7 @@ def speak(inventory: Inventory, rules: Rules, wires: Rules | None) -> list[Resol
     scope = Scope(inventory)
     answers = resolve_with(inventory, rules, scope)
     if wires is None:
-        return [_plainly(answer) for answer in answers]
+        return [plainly(answer) for answer in answers]
     answers = [_without(answer, passed_over) for answer in answers]
     speaker = _Speaker(inventory, scope, rules, wires)
     told: list[Resolution] = []
@@ -88,21 +88,6 @@ def speak(inventory: Inventory, rules: Rules, wires: Rules | None) -> list[Resol
         at += len(own)
         told += speaker.route(route, own)
     return told
-
-
-_PLAIN = {
-    "HTTP": "http/1.1",
-    "HTTP2": "h2",
-    "GRPC": "h2",
-    "TCP": "tcp",
-    "UDP": "udp",
-    None: "client",
-}
-
-
-def _plainly(answer: Resolution) -> Resolution:
-    """What the protocol says by itself, where there are no wire rules; detected, what is sent."""
-    return replace(answer, upstream=_PLAIN.get(answer.protocol)) if answer.sent else answer
 
 
 def _without(answer: Resolution, passed_over: dict[tuple[str, ...], Reason]) -> Resolution:

@@ -219,7 +219,15 @@ def test_the_readmes_picture_says_what_the_ruleset_says() -> None:
 
 def test_the_readme_names_every_command_and_every_notebook() -> None:
     readme = text("README.md")
-    for command in ("resolve", "coverage", "releases", "implementations"):
+    for command in (
+        "resolve",
+        "coverage",
+        "explain",
+        "diff",
+        "portability",
+        "releases",
+        "implementations",
+    ):
         assert f"protocol-analysis {command}" in readme, command
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         assert f"](notebooks/{path.name})" in readme, path.name

@@ -6,6 +6,11 @@ that may be missing are `Int64`.
 """
 
 from protocol_analysis.tables.frames import check, use_notebook_display
+from protocol_analysis.tables.portability import (
+    PORTABILITY_COLUMNS,
+    portability_table,
+    value_matrix,
+)
 from protocol_analysis.tables.ports import (
     CLUSTER_COLUMNS,
     COVERAGE_COLUMNS,
@@ -62,6 +67,7 @@ __all__ = [
     "CLUSTER_COLUMNS",
     "COVERAGE_COLUMNS",
     "OUTPUT_COLUMNS",
+    "PORTABILITY_COLUMNS",
     "PROBLEM_COLUMNS",
     "RELEASE_COLUMNS",
     "REQUIREMENT_COLUMNS",
@@ -85,6 +91,7 @@ __all__ = [
     "numbers_table",
     "outcome_table",
     "outputs_table",
+    "portability_table",
     "problem_table",
     "reading_table",
     "release_table",
@@ -96,6 +103,7 @@ __all__ = [
     "support_table",
     "upgrade_table",
     "use_notebook_display",
+    "value_matrix",
     "wire_table",
     "worst_table",
 ]

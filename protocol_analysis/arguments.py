@@ -1,0 +1,104 @@
+"""What commands share on the command line: their arguments, and where their words go."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any, NoReturn, TextIO
+
+from protocol_analysis.formats import FORMATS, printable
+from protocol_analysis.manifests import split_reader
+from protocol_analysis.rules import implementations
+
+USAGE = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage is a command away."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the status of wrong usage."""
+        say(f"{self.prog}: {message}; see {self.prog} --help")
+        raise SystemExit(USAGE)
+
+
+def add_input(command: argparse.ArgumentParser, *, release: bool = True) -> None:
+    """PATH, and who reads what is there."""
+    command.add_argument(
+        "paths",
+        nargs="*",
+        type=_path,
+        metavar="PATH",
+        help="a file, a folder (read recursively), or -",
+    )
+    command.add_argument(
+        "--implementation",
+        default="envoy-gateway",
+        metavar="NAME",
+        help=f"one of: {', '.join(implementations())}; default: %(default)s",
+    )
+    if release:
+        command.add_argument(
+            "--release",
+            metavar="R",
+            help="v1.8.3, 1.8 (its last patch), main; default: the newest final one",
+        )
+    else:
+        command.set_defaults(release=None)
+    command.add_argument(
+        "--cluster",
+        action="append",
+        default=[],
+        type=_cluster,
+        metavar="NAME=PATH[@IMPLEMENTATION:RELEASE]",
+        help="a cluster of its own; repeatable",
+    )
+    command.add_argument(
+        "--namespace",
+        default="default",
+        help="for objects that name none; default: %(default)s",
+    )
+
+
+def add_output(command: argparse.ArgumentParser, run: Any) -> None:
+    """How the rows are printed, and what makes them."""
+    command.add_argument(
+        "-o", "--output", choices=FORMATS, default="table", help="default: %(default)s"
+    )
+    command.set_defaults(run=run)
+
+
+def _path(text: str) -> str:
+    """Refuse an empty path: a shell's unset variable does not mean the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty path; write . for the current folder")
+    return text
+
+
+def _cluster(text: str) -> tuple[str, str]:
+    """NAME=PATH[@IMPLEMENTATION:RELEASE] as name and the rest."""
+    name, _, rest = text.partition("=")
+    if not (name and split_reader(rest)[0]):
+        msg = f"{text!r} is not NAME=PATH or NAME=PATH@IMPLEMENTATION:RELEASE"
+        raise argparse.ArgumentTypeError(msg)
+    return name, rest
+
+
+def say(text: str) -> None:
+    """A line on standard error."""
+    write(sys.stderr, printable(text) + "\n")
+
+
+def write(stream: TextIO | None, text: str) -> None:
+    """Write at once. A stream that is closed, or whose reader has gone (`| head`), is no error."""
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError as error:
+        # Nothing more can be written there, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise
