@@ -241,7 +241,7 @@ def test_tls_is_that_of_the_port(write: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("implementation", "release"), [("istio", None), ("envoy-gateway", "latest")]
+    ("implementation", "release"), [("envoy", None), ("envoy-gateway", "latest")]
 )
 def test_who_is_not_known_is_told(write: Any, implementation: str, release: str | None) -> None:
     write(backend("Service", None))

@@ -49,8 +49,8 @@ def test_every_field_and_every_flag_is_asked_for() -> None:
 def test_the_wire_rules_have_the_releases_of_the_ruleset() -> None:
     assert wire().releases == ruleset().releases
     assert wire().at("1.8").release == "v1.8.3"
-    with pytest.raises(RulesetError, match="no ruleset for 'istio'"):
-        wire("istio")
+    with pytest.raises(RulesetError, match="no ruleset for 'envoy'"):
+        wire("envoy")
 
 
 def test_a_new_release_needs_no_code() -> None:
