@@ -146,3 +146,45 @@ spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: s, port: 80}]}]}
     assert change.keep.value is None  # nothing declared is HTTP/1.1 to both
     assert change.adopt is not None
     assert change.adopt.value == "kubernetes.io/h2c"
+
+
+SHARED = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: CLASS}
+spec: {controllerName: CONTROLLER}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: CLASS}
+spec: {gatewayClassName: CLASS, listeners: [{name: http, protocol: HTTP, port: 80}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: CLASS}
+spec: {parentRefs: [{name: CLASS}], rules: [{backendRefs: [{name: s, port: 80}]}]}
+---
+"""
+
+
+def test_of_a_shared_service_each_route_is_read_by_its_own(tmp_path: Path) -> None:
+    """`http2` is HTTP/1.1 to Envoy Gateway and HTTP/2 to Istio, on the very same port."""
+    classes = {
+        "eg": "gateway.envoyproxy.io/gatewayclass-controller",
+        "istio": "istio.io/gateway-controller",
+    }
+    text = "".join(
+        SHARED.replace("CLASS", name).replace("CONTROLLER", controller)
+        for name, controller in classes.items()
+    )
+    service = {"ports": [{"port": 80, "appProtocol": "http2"}]}
+    text += yaml.safe_dump(
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": service}
+    )
+    file = tmp_path / "a.yaml"
+    file.write_text(text, encoding="utf-8")
+    inventory = load(file)
+    for implementation, own, spoken in (("envoy-gateway", "eg", H1), ("istio", "istio", H2)):
+        answers = {answer.route.name: answer for answer in resolve(inventory, implementation)}
+        assert word(answers.pop(own)) == spoken
+        assert [answer.outcome for answer in answers.values()] == ["other-implementation"]
