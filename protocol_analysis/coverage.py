@@ -108,7 +108,7 @@ def coverage(
 def _routed(inventory: Inventory, rules: Rules, scope: Scope) -> Counter[Port]:
     """How many backend references mean each port; namesakes that agree are all meant."""
     found: Counter[Port] = Counter()
-    for resolution in resolve_with(inventory, rules):
+    for resolution in resolve_with(inventory, rules, scope):
         if target := resolution.target:
             transport = TRANSPORTS.get(resolution.route.kind, "TCP")
             port = (resolution.ref.port, transport) if target.kind != "Backend" else (None, None)

@@ -10,7 +10,7 @@ may stand several times (a repository of examples); a reference then means the n
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class Position:
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's Position."""
-        return asdict(self)
+        where = {"file": self.file, "document": self.document}
+        return {**where, "line": self.line, "column": self.column}
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"

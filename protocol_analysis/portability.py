@@ -157,7 +157,8 @@ def meanings() -> dict[str, Meaning]:
 
 
 def _rows(inventory: Inventory, reader: Reader, *, declared: bool = True) -> list[Coverage]:
-    plain = replace(inventory, backends=())
+    # How often a port is referred to is not asked, so no route need be resolved.
+    plain = replace(inventory, backends=(), routes=(), referrers=())
     rows = coverage(plain, reader.implementation, reader.release)
     return [row for row in rows if row.app_protocol is not None or not declared]
 
@@ -205,17 +206,21 @@ def _right(
     same = [
         m.value for m in meanings().values() if (m.upstream, m.tls) == (meant.upstream, meant.tls)
     ]
-    beside = replace(
-        inventory,
+    # A port read alone hangs on nothing: only policies that name its object matter.
+    beside = Inventory(
+        grants=inventory.grants,
+        tls_policies=inventory.tls_policies,
+        traffic_policies=inventory.traffic_policies,
         services=tuple(s for s in inventory.services if s.meta == row.meta),
         service_imports=tuple(s for s in inventory.service_imports if s.meta == row.meta),
     )
     for value in dict.fromkeys((str(row.app_protocol), *same)):
         changed = with_value(beside, row.meta, row.port, value)
-        found = [
+        # One reader after the other: the first that takes it otherwise settles it.
+        found = (
             next((r for r in _rows(changed, reader) if r.port == row.port), None)
             for reader in readers
-        ]
+        )
         if all(r and r.resolution.sent and meant.is_met(r) for r in found):
             yield value
 
