@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from protocol_analysis import Inventory, load
-from protocol_analysis.model import Problem
+from protocol_analysis.model import Problem, values_of
 
 HERE = Path(__file__).resolve().parent
 CSV = HERE / "in_the_wild.csv"
@@ -155,7 +155,7 @@ def manifest_rows(known: Mapping[str, File], inventory: Inventory) -> Iterator[R
             yield file.row(port.app_protocol or "", service.meta.kind, *said)
     for backend in inventory.backends:
         file = known[backend.meta.position.file]
-        yield file.row(" ".join(backend.app_protocols), backend.meta.kind)
+        yield file.row(" ".join(values_of(backend.app_protocol)), backend.meta.kind)
 
 
 def sorted_rows(rows: Iterable[Row]) -> list[Row]:

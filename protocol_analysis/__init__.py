@@ -19,11 +19,11 @@ from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.explain import explain
 from protocol_analysis.manifests import load
 from protocol_analysis.model import Inventory, ManifestError, Position
+from protocol_analysis.readings import resolve
 from protocol_analysis.releases import RulesetError
-from protocol_analysis.resolver import Reason, Resolution
+from protocol_analysis.resolution import Reason, Resolution
 from protocol_analysis.rows import Ruleset
 from protocol_analysis.rules import implementations, ruleset
-from protocol_analysis.speaking import resolve
 
 __version__ = "0.1.0"
 

@@ -55,6 +55,13 @@ def add_input(command: argparse.ArgumentParser, *, release: bool = True) -> None
         help="a cluster of its own; repeatable",
     )
     command.add_argument(
+        "--mesh",
+        action="append",
+        default=[],
+        metavar="READER",
+        help="a mesh that reads the same Services, such as istio@1.26; repeatable",
+    )
+    command.add_argument(
         "--namespace",
         default="default",
         help="for objects that name none; default: %(default)s",

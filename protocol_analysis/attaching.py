@@ -23,7 +23,7 @@ from protocol_analysis.policies import (
     Selector,
     patched,
 )
-from protocol_analysis.resolver import Reason, reason_of
+from protocol_analysis.resolution import Reason, reason_of
 from protocol_analysis.rows import Row, Rules
 from protocol_analysis.scope import Scope
 from protocol_analysis.wiring import needs, unserved

@@ -31,17 +31,19 @@ from protocol_analysis.columns import (
     RESOLVE_FIELDS,
     RESOLVE_WIDE,
     portability_columns,
+    reading_columns,
 )
-from protocol_analysis.compare import EFFECTS, Change, compare, reader, warning_of, way
+from protocol_analysis.compare import EFFECTS, Change, compare, way
 from protocol_analysis.coverage import coverage
 from protocol_analysis.explain import explain
 from protocol_analysis.formats import Columns, Row, printable, render
 from protocol_analysis.manifests import split_reader
-from protocol_analysis.portability import everyone, portability
+from protocol_analysis.portability import portability
+from protocol_analysis.readers import everyone, reader, warning_of
 from protocol_analysis.reading import Cluster, read
+from protocol_analysis.readings import resolve
 from protocol_analysis.releases import RulesetError, line_of
 from protocol_analysis.rules import implementations, ruleset
-from protocol_analysis.speaking import resolve
 from protocol_analysis.upgrade import order, release_of, summary
 
 UNREADABLE, INTERRUPTED = 3, 130
@@ -148,13 +150,21 @@ def _inputs(options: argparse.Namespace) -> list[Cluster]:
         raise RulesetError(msg)
     if [*options.paths, *(split_reader(rest)[0] for _, rest in options.cluster)].count("-") > 1:
         raise RulesetError("standard input is named twice; it can be read once")
-    asked = (options.release, options.implementation, options.namespace, _progress)
+    asked = (options.release, options.implementation, options.namespace, _progress, options.mesh)
     # Clusters first: a release that is not known is told before anything is read.
     named = read(dict(options.cluster), *asked).clusters if options.cluster else ()
+    _warn(options.mesh, options)
     clusters = [*(read(options.paths, *asked).clusters if options.paths else ()), *named]
     for warning in dict.fromkeys(filter(None, (cluster.warning for cluster in clusters))):
         say(f"warning: {warning}")
     return clusters
+
+
+def _warn(readers: Iterable[str | None], options: argparse.Namespace) -> None:
+    """Say what is assumed of releases that are not known exactly."""
+    for text in readers:
+        if warning := warning_of(text, options.implementation):
+            say(f"warning: {warning}")
 
 
 def _progress(files: Iterable[Any]) -> Iterable[Any]:
@@ -165,7 +175,9 @@ def _progress(files: Iterable[Any]) -> Iterable[Any]:
 def _run_resolve(options: argparse.Namespace) -> int:
     inputs = _inputs(options)
     rows = [
-        row.as_dict() for i in inputs for row in resolve(i.inventory, i.implementation, i.release)
+        row.as_dict()
+        for i in inputs
+        for row in resolve(i.inventory, i.implementation, i.release, i.meshes)
     ]
     return _finish(options, inputs, rows, RESOLVE, RESOLVE_WIDE, RESOLVE_FIELDS)
 
@@ -173,14 +185,18 @@ def _run_resolve(options: argparse.Namespace) -> int:
 def _run_coverage(options: argparse.Namespace) -> int:
     inputs = _inputs(options)
     rows = [
-        row.as_dict() for i in inputs for row in coverage(i.inventory, i.implementation, i.release)
+        row.as_dict()
+        for i in inputs
+        for row in coverage(i.inventory, i.implementation, i.release, i.meshes)
     ]
     return _finish(options, inputs, rows, COVERAGE, COVERAGE_WIDE, COVERAGE_FIELDS)
 
 
 def _run_explain(options: argparse.Namespace) -> int:
     inputs = _inputs(options)
-    found = [row for i in inputs for row in resolve(i.inventory, i.implementation, i.release)]
+    found = [
+        row for i in inputs for row in resolve(i.inventory, i.implementation, i.release, i.meshes)
+    ]
     accounts = explain(found, options.route)
     if options.route and not accounts:
         known = sorted({f"{r.route.kind}/{r.route.namespace}/{r.route.name}" for r in found})
@@ -208,18 +224,15 @@ def _run_diff(options: argparse.Namespace) -> int:
     changes: list[Change] = []
     # Steps of an upgrade come from the whole way: an edit has to hold from its start on.
     via = () if options.order else options.via
-    for text in (options.start, *options.via, options.end):
-        if warning := warning_of(text, options.implementation):
-            say(f"warning: {warning}")
+    _warn((options.start, *options.via, options.end), options)
     for i in tqdm(inputs, "comparing", unit="cluster", leave=False, disable=None, delay=1):
         start = options.start
         if i.name is not None and split_reader(named[i.name])[1]:
             start = i.reader  # a cluster may say who reads it today
         if start == "auto":
             start = release_of(i.inventory, i.name)
-            if warning := warning_of(start, options.implementation):
-                say(f"warning: {warning}")
-        changes += compare(i.inventory, reader(start, options.implementation), end, via)
+            _warn([start], options)
+        changes += compare(i.inventory, reader(start, options.implementation), end, via, i.meshes)
     clusters = [i.name for i in inputs]
     for line in summary(changes, clusters):
         of = f"{line['cluster']}: " if line["cluster"] else ""
@@ -232,10 +245,9 @@ def _run_diff(options: argparse.Namespace) -> int:
 
 
 def _run_portability(options: argparse.Namespace) -> int:
-    for text in options.readers:
-        if warning := warning_of(text, options.implementation):
-            say(f"warning: {warning}")
+    _warn(options.readers, options)
     readers = [reader(text, options.implementation) for text in options.readers]
+    readers += [reader(text, mesh=True) for text in options.mesh]
     inputs = _inputs(options)
     rows = [row.as_dict() for i in inputs for row in portability(i.inventory, readers)]
     columns = portability_columns([str(each) for each in readers or everyone()])
@@ -252,6 +264,9 @@ def _finish(
 ) -> int:
     if not any(row["cluster"] for row in rows):
         columns = {name: get for name, get in columns.items() if name != "cluster"}
+    if len({row.get("implementation") for row in rows}) < 2:
+        columns = {name: get for name, get in columns.items() if name != "read by"}
+    columns = {**columns, **reading_columns(rows)}
     _print(rows, options, columns, wide, fields)
     return _said(inputs)
 

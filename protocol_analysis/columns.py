@@ -8,7 +8,8 @@ from operator import itemgetter
 from typing import Any
 
 from protocol_analysis.formats import Columns, Row
-from protocol_analysis.resolver import ASSUMED
+from protocol_analysis.readers import Reader
+from protocol_analysis.resolution import ASSUMED
 
 
 def _position(row: Row, name: str) -> str:
@@ -41,6 +42,7 @@ RESOLVE: Columns = {
     "http/1.1 forced": lambda r: r["forceHTTP1"],
     "tls": lambda r: r["tls"],
     "upstream": lambda r: r["upstream"] or "-",
+    "read by": lambda r: _reader(r).name,
     "row": lambda r: _deciding(r)["row"],
 }
 RESOLVE_WIDE: Columns = {
@@ -99,13 +101,14 @@ RESOLVE_FIELDS = (
     *("rule", "role", "backend"),
     *(f"backendRef.{name}" for name in ("group", "kind", "namespace", "name", "port", "weight")),
     *("appProtocol", "protocol", "forceHTTP1", "tls", "upstream"),
-    *("implementation", "release", "reasons"),
+    *("implementation", "release", "mesh", "reasons", "readings"),
     *(f"referencedAt.{name}" for name in _POSITION),
     *(f"declaredAt.{name}" for name in _POSITION),
 )
 COVERAGE_FIELDS = (
     *("cluster", "kind", "namespace", "name", "port", "portName", "transport", "appProtocol"),
     *("standard", "recognised", "class", "meant", "protocol", "upstream", "tls", "routes"),
+    "readings",
     *(f"declaredAt.{name}" for name in _POSITION),
 )
 
@@ -118,8 +121,8 @@ def _edit(edit: Row | None) -> str:
 
 
 def _wire(side: Row) -> str:
-    tls = "+tls" if side["tls"] else ""
-    return f"{side['upstream'] or '-'}{tls}" if side["protocol"] else "not read"
+    word = side["upstream"] or ("-" if side["protocol"] else "not read")
+    return f"{word}+tls" if side["tls"] else word
 
 
 def _cause(cause: Row) -> str:
@@ -154,7 +157,7 @@ DIFF_WIDE: Columns = {
 _SIDE = ("protocol", "forceHTTP1", "upstream", "tls", "reasons")
 DIFF_FIELDS = (
     *RESOLVE_FIELDS[:14],
-    *("from", "to", "effect", "transient", "causes", "keep", "adopt"),
+    *("from", "to", "effect", "transient", "causes", "keep", "adopt", "readings"),
     *(f"{side}.{name}" for side in ("before", "after") for name in _SIDE),
     *(f"{at}.{name}" for at in ("referencedAt", "declaredAt") for name in _POSITION),
 )
@@ -173,14 +176,39 @@ def portability_columns(readers: Sequence[str]) -> Columns:
         "port": lambda r: r["port"],
         "appProtocol": lambda r: r["appProtocol"],
     }
-    for at, name in enumerate(readers):
-        columns[name.partition("@")[0] if _once(name, readers) else name] = partial(_reading, at)
+    heads = _heads(readers)
+    columns |= {head: partial(_reading, at) for at, head in enumerate(heads)}
     return {**columns, "right in all": lambda r: r["right"] or "none"}
 
 
-def _once(name: str, readers: Sequence[str]) -> bool:
-    own = name.partition("@")[0]
-    return [other.partition("@")[0] for other in readers].count(own) == 1
+def reading_columns(rows: Sequence[Row]) -> Columns:
+    """A column for each other reader of the rows: what it speaks to the same port.
+
+    >>> reading = {"implementation": "istio", "release": "v1.19.0", "mesh": True}
+    >>> list(reading_columns([{"readings": [reading]}, {"readings": []}]))
+    ['istio mesh']
+    """
+    found = [_reader(each) for row in rows for each in row.get("readings", ())]
+    readers = list(dict.fromkeys(found))
+    heads = _heads([str(each) for each in readers])
+    return {head: partial(_read_by, by) for head, by in zip(heads, readers, strict=True)}
+
+
+def _reader(row: Row) -> Reader:
+    return Reader(implementation=row["implementation"], release=row["release"], mesh=row["mesh"])
+
+
+def _read_by(by: Reader, row: Row) -> str:
+    return ", ".join(_wire(each) for each in row["readings"] if _reader(each) == by)
+
+
+def _heads(readers: Sequence[str]) -> list[str]:
+    """The names of readers; with their releases where a name alone would stand twice."""
+    names = [reader.partition("@")[0] for reader in readers]
+    return [
+        name if names.count(name) == 1 else reader
+        for name, reader in zip(names, readers, strict=True)
+    ]
 
 
 def _reading(at: int, row: Row) -> str:

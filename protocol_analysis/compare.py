@@ -17,10 +17,12 @@ from typing import Any
 from protocol_analysis.edits import Edit, Editor, facts, wire_of
 from protocol_analysis.history import Cause, causes
 from protocol_analysis.model import Inventory, Meta
+from protocol_analysis.readers import Reader, reader
+from protocol_analysis.readings import Others, who
 from protocol_analysis.releases import RulesetError, finals, line_of, release_key
-from protocol_analysis.resolver import Reason, Resolution, reason_of, site_of
+from protocol_analysis.resolution import Reason, Resolution, reason_of
 from protocol_analysis.rows import Rules
-from protocol_analysis.rules import implementations, ruleset
+from protocol_analysis.rules import ruleset
 from protocol_analysis.speaking import rules_of, speak
 
 EFFECTS = ("breaks", "changes", "no longer read", "newly read", "same wire")
@@ -29,20 +31,10 @@ Key = tuple[Meta, int, str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
-    """An implementation at a release."""
-
-    implementation: str
-    release: str
-
-    def __str__(self) -> str:
-        return f"{self.implementation}@{self.release}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One backend reference before and after, what that means, what brought it about, and edits.
 
+    `readings` are what meshes make of its backend, before as after.
     `keep` leaves today's wire on both sides, `adopt` has tomorrow's today; None: there is none.
     `transient`: on the way only, since both ends of the way agree.
     """
@@ -54,6 +46,7 @@ class Change:
     keep: Edit | None = None
     adopt: Edit | None = None
     transient: bool = False
+    readings: tuple[Resolution, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's `diff` row."""
@@ -61,8 +54,8 @@ class Change:
         names = ("cluster", "route", "rule", "role", "backend", "backendRef", "appProtocol")
         return {
             **{name: row[name] for name in names},
-            "from": f"{self.before.implementation}@{self.before.release}",
-            "to": f"{self.after.implementation}@{self.after.release}",
+            "from": str(who(self.before)),
+            "to": str(who(self.after)),
             "before": _side(self.before),
             "after": _side(self.after),
             "effect": self.effect,
@@ -70,36 +63,10 @@ class Change:
             "causes": [cause.as_dict() for cause in self.causes],
             "keep": self.keep.as_dict() if self.keep else None,
             "adopt": self.adopt.as_dict() if self.adopt else None,
+            "readings": [reading.as_reading() for reading in self.readings],
             "referencedAt": row["referencedAt"],
             "declaredAt": row["declaredAt"],
         }
-
-
-def reader(text: str | None, implementation: str = "envoy-gateway") -> Reader:
-    """`1.8`, or `envoy-gateway@1.8`. Raises RulesetError for what is not known.
-
-    >>> str(reader("1.8"))
-    'envoy-gateway@v1.8.3'
-    """
-    name, release = _named(text, implementation)
-    return Reader(implementation=name, release=ruleset(name).pick(release)[0])
-
-
-def warning_of(text: str | None, implementation: str = "envoy-gateway") -> str:
-    """What `reader` assumes of a release that is not known exactly; empty where it is.
-
-    >>> warning_of("1.8.99")
-    '1.8.99 is not known; taken as v1.8.3, the newest known of its line'
-    """
-    name, release = _named(text, implementation)
-    return "" if release in ("auto", "lines") else ruleset(name).pick(release)[1]
-
-
-def _named(text: str | None, implementation: str) -> tuple[str, str | None]:
-    name, at, release = (text or "").rpartition("@")
-    if not at and release in implementations():
-        name, release = release, ""
-    return name or implementation, release or None
 
 
 def way(start: Reader, via: Sequence[str], end: Reader) -> list[Reader]:
@@ -119,7 +86,7 @@ def way(start: Reader, via: Sequence[str], end: Reader) -> list[Reader]:
         last = {line_of(r): r for r in finals(ruleset(start.implementation).releases)}
         inner = [r for r in last.values() if release_key(low) < release_key(r) < release_key(high)]
         inner = [r for r in inner if line_of(r) not in (line_of(low), line_of(high))]
-        found = [Reader(implementation=start.implementation, release=r) for r in inner]
+        found = [replace(start, release=r) for r in inner]
         stops += found if low == start.release else found[::-1]
     return [start, *stops, end]
 
@@ -129,10 +96,13 @@ def compare(
     start: Reader | str | None,
     end: Reader | str | None = None,
     via: Sequence[str] = (),
+    meshes: Sequence[Reader] = (),
     *,
     with_edits: bool = True,
 ) -> list[Change]:
     """Every reference that differs from one reader to the next on the way, in their order.
+
+    Edits leave what the meshes make of the same Services as it is.
 
     Raises RulesetError for an implementation or a release that is not known.
 
@@ -149,11 +119,24 @@ def compare(
     ends = {
         key for key, before in answers[first].items() if not differs(before, answers[last][key])
     }
-    return [
-        replace(change, transient=key_of(change.before) in ends)
-        for one, other in pairwise(stops)
-        for change in _step(inventory, answers, one, other, with_edits=with_edits)
-    ]
+    others = Others(replace(inventory, gateway_classes=()), first, meshes)
+    found = []
+    for one, other in pairwise(stops):
+        editor = editor_of(inventory, one, other, meshes) if with_edits else None
+        for change in _step(inventory, answers, one, other, editor):
+            readings = others.beside(0, change.before).readings
+            transient = key_of(change.before) in ends
+            found.append(replace(change, transient=transient, readings=readings))
+    return found
+
+
+def editor_of(
+    inventory: Inventory, one: Reader, other: Reader, meshes: Sequence[Reader] = ()
+) -> Editor:
+    """Tries values on both sides, with the Gateways of the first."""
+    mine = ruleset(one.implementation).controllers
+    sides = (_sides_of(one, mine), _sides_of(other, mine))
+    return Editor(inventory, sides, [rules_of(mesh) for mesh in meshes])
 
 
 def resolved(
@@ -164,7 +147,7 @@ def resolved(
 
 
 def _sides_of(by: Reader, controllers: tuple[str, ...]) -> tuple[Rules, Rules | None]:
-    rules, wires = rules_of(by.implementation, by.release)
+    rules, wires = rules_of(by)
     more = tuple(c for c in controllers if c not in rules.controllers)
     return (replace(rules, controllers=(*rules.controllers, *more)) if more else rules), wires
 
@@ -203,8 +186,7 @@ def _step(
     answers: dict[Reader, dict[Key, Resolution]],
     one: Reader,
     other: Reader,
-    *,
-    with_edits: bool,
+    editor: Editor | None,
 ) -> Iterator[Change]:
     """What differs between two readers."""
     before, after = answers[one], answers[other]
@@ -212,11 +194,9 @@ def _step(
     if not changed:
         return
     turns = _Turns(inventory, one, other, {key[0] for key in changed})
-    mine = ruleset(one.implementation).controllers
-    editor = Editor(inventory, (_sides_of(one, mine), _sides_of(other, mine)))
     for key in changed:
         old, new = before[key], after[key]
-        keep, adopt = editor.edits(old, new) if with_edits else (None, None)
+        keep, adopt = editor.edits(old, new) if editor else (None, None)
         yield Change(
             before=old,
             after=new,
@@ -290,32 +270,32 @@ class _Turns:
 
 def _stops(one: Reader, other: Reader) -> list[Reader]:
     """The final releases on the way at which any row begins or ends, with both ends."""
-    if one.implementation != other.implementation:
+    if (one.implementation, one.mesh) != (other.implementation, other.mesh):
         return []
     low, high = sorted((one.release, other.release), key=release_key)
     known = finals(ruleset(one.implementation).releases)
     inner = [r for r in known if release_key(low) < release_key(r) < release_key(high)]
     stops = [low, *inner, high]
-    rows = [_rows_at(one.implementation, release) for release in stops]
+    rows = [_rows_at(replace(one, release=release)) for release in stops]
     last = len(stops) - 1
     kept = [
         release
         for i, release in enumerate(stops)
         if i in (0, last) or rows[i] != rows[i - 1] or rows[i] != rows[i + 1]
     ]
-    found = [Reader(implementation=one.implementation, release=release) for release in kept]
+    found = [replace(one, release=release) for release in kept]
     return found if low == one.release else found[::-1]
 
 
-def _rows_at(implementation: str, release: str) -> frozenset[str]:
-    rules, wires = rules_of(implementation, release)
+def _rows_at(by: Reader) -> frozenset[str]:
+    rules, wires = rules_of(by)
     return frozenset(row.id for row in (*rules.rows, *(wires.rows if wires else ())))
 
 
 def _reasons(answer: Resolution) -> list[Reason]:
     """Its reasons, and the row by which its kind is accepted at all."""
     rules = ruleset(answer.implementation).at(answer.release)
-    accepted = rules.find("accepts", answer.ref.kind, site_of(answer.route, answer.ref))
+    accepted = rules.find("accepts", answer.ref.kind, answer.site)
     return [*answer.reasons, *map(reason_of, accepted)]
 
 

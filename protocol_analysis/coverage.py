@@ -13,27 +13,28 @@ none declared          nothing is declared
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from protocol_analysis.model import (
     BACKEND_GROUPS,
-    GATEWAY_API,
     Backend,
-    BackendRef,
+    Declared,
     Inventory,
     Meta,
     Position,
-    Route,
-    Service,
     ServicePort,
     Target,
     name_of,
+    values_of,
 )
-from protocol_analysis.resolver import TRANSPORTS, Resolution, resolve_target, resolve_with
+from protocol_analysis.readers import Reader, reader_of
+from protocol_analysis.readings import Others, alone
+from protocol_analysis.resolution import Resolution
+from protocol_analysis.resolver import TRANSPORTS, resolve_with
 from protocol_analysis.rows import Rules
 from protocol_analysis.scope import Scope
-from protocol_analysis.settings import told_alone
 from protocol_analysis.speaking import rules_of
 
 Port = tuple[Meta, int | None, str | None]  # number and transport; a Backend has neither
@@ -50,7 +51,7 @@ class Coverage:
     port: int | None
     port_name: str | None
     transport: str | None
-    app_protocol: str | tuple[str, ...] | None
+    app_protocol: Declared
     standard: bool
     recognised: bool
     kind_of_declaration: str
@@ -61,6 +62,7 @@ class Coverage:
     routes: int
     declared_at: Position
     resolution: Resolution
+    readings: tuple[Resolution, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's `coverage` row."""
@@ -82,19 +84,26 @@ class Coverage:
             "upstream": self.upstream,
             "tls": self.tls,
             "routes": self.routes,
+            "readings": [reading.as_reading() for reading in self.readings],
             "declaredAt": self.declared_at.as_dict(),
         }
 
 
 def coverage(
-    inventory: Inventory, implementation: str = "envoy-gateway", release: str | None = None
+    inventory: Inventory,
+    implementation: str = "envoy-gateway",
+    release: str | None = None,
+    meshes: Sequence[Reader] = (),
 ) -> list[Coverage]:
     """One row per port of every Service and ServiceImport, and one per Backend, in order.
 
+    Beside it stand the readings of meshes, and of other gateways from which a route leads there.
     Raises RulesetError for an implementation or a release that is not known.
     """
-    rules, wires = rules_of(implementation, release)
-    scope = Scope(inventory)
+    main = reader_of(implementation, release)
+    rules, wires = rules_of(main)
+    others = Others(inventory, main, meshes)
+    scope = others.scope
     routed = _routed(inventory, rules, scope)
     pairs: list[tuple[Target, ServicePort | Backend]] = [
         (service, port)
@@ -102,7 +111,18 @@ def coverage(
         for port in service.ports
     ]
     pairs += [(backend, backend) for backend in inventory.backends]
-    return [_row(scope, rules, wires, target, says, routed) for target, says in pairs]
+    return [
+        _row(
+            scope,
+            rules,
+            wires,
+            target,
+            says,
+            routed,
+            others.of_port(target, says if isinstance(says, ServicePort) else None),
+        )
+        for target, says in pairs
+    ]
 
 
 def _routed(inventory: Inventory, rules: Rules, scope: Scope) -> Counter[Port]:
@@ -124,12 +144,13 @@ def _row(
     target: Target,
     says: ServicePort | Backend,
     routed: Counter[Port],
+    readings: tuple[Resolution, ...],
 ) -> Coverage:
-    meta, values = target.meta, says.values
+    meta, values = target.meta, values_of(says.app_protocol)
     port = says if isinstance(says, ServicePort) else None
-    resolution = told_alone(_alone(scope, rules, target, port), target, wires)
+    resolution = alone(scope, rules, wires, target, port)
     recognised = any(
-        rules.value(section, meta.kind, "HTTPRoute", value)
+        rules.value(section, meta.kind, resolution.site, value)
         for value in values
         for section in ("values", "forces")
     )
@@ -142,7 +163,7 @@ def _row(
         port=port.number if port else None,
         port_name=port.name if port else None,
         transport=port.transport if port else None,
-        app_protocol=says.declared,
+        app_protocol=says.app_protocol,
         standard=standard,
         recognised=recognised,
         kind_of_declaration=_class(
@@ -155,30 +176,8 @@ def _row(
         routes=routed[meta, port.number if port else None, port.transport if port else None],
         declared_at=says.where,
         resolution=resolution,
+        readings=readings,
     )
-
-
-def _alone(scope: Scope, rules: Rules, target: Target, port: ServicePort | None) -> Resolution:
-    """As the only backend of an HTTPRoute rule would be; a UDP port has no protocol then."""
-    meta = target.meta
-    position = port.position if port else meta.position
-    if port and isinstance(target, Service) and port.transport != "TCP":
-        # A TCP port of the same number (DNS has both) is another row's.
-        target = replace(target, ports=(port,))
-    route = replace(meta, group=GATEWAY_API, kind="HTTPRoute", name="", position=position)
-    ref = BackendRef(
-        rule=0,
-        role="forward",
-        backend=0,
-        group=BACKEND_GROUPS[meta.kind],
-        kind=meta.kind,
-        namespace=meta.namespace,
-        name=meta.name,
-        port=port.number if port else None,
-        weight=None,
-        position=position,
-    )
-    return resolve_target(scope, rules, Route(meta=route), ref, target)
 
 
 def _class(*, declared: bool, standard: bool, recognised: bool, meant: str | None) -> str:
@@ -214,7 +213,8 @@ def readable(rules: Rules, kind: str) -> list[str]:
 
     Source: https://github.com/envoyproxy/gateway/blob/v1.9.0/api/v1alpha1/backend_types.go#L20-L32
     """
-    rows = (*rules.find("values", kind, "HTTPRoute"), *rules.find("forces", kind, "HTTPRoute"))
+    site = "mesh" if rules.mesh else "HTTPRoute"
+    rows = (*rules.find("values", kind, site), *rules.find("forces", kind, site))
     names = list(dict.fromkeys(name for row in rows for name in row.values))
     own = [name for name in names if name.startswith(f"{BACKEND_GROUPS[kind]}/")]
     return own or names

@@ -2,7 +2,8 @@
 
 An edit is another `appProtocol` on the port (or `appProtocols` on the Backend) that a reference
 means. It is only offered where both sides then give the very same answer, and where no other
-reference to that object, nor a neighbour in its rules, is spoken to otherwise for it.
+reference to that object, nor a neighbour in its rules, is spoken to otherwise for it: not by the
+gateway, and not by a mesh that reads the same Services.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from protocol_analysis.model import (
     Service,
     name_of,
 )
-from protocol_analysis.resolver import Resolution
+from protocol_analysis.resolution import Resolution
 from protocol_analysis.rows import Rules
-from protocol_analysis.speaking import rules_of, speak
+from protocol_analysis.speaking import speak
 
-_Side = tuple[Rules, Rules | None]
-_Sides = tuple[_Side, _Side]
+Side = tuple[Rules, Rules | None]
+Sides = tuple[Side, Side]
 Wire = tuple[str | None, tuple[tuple[str, str], ...], bool]
 
 
@@ -61,8 +62,8 @@ class Edit:
 class Editor:
     """Tries values on both sides; what was tried is kept, since many references share a port."""
 
-    def __init__(self, inventory: Inventory, sides: _Sides) -> None:
-        self.inventory, self.sides = inventory, sides
+    def __init__(self, inventory: Inventory, sides: Sides, meshes: Sequence[Side] = ()) -> None:
+        self.inventory, self.sides, self.meshes = inventory, sides, meshes
         self._around: dict[Meta, tuple[Inventory, list[dict[BackendRef, Wire]]]] = {}
         self._tried: dict[tuple[Meta, int | None, str | None], _Trial] = {}
 
@@ -84,18 +85,28 @@ class Editor:
             adopt = adopt or (edit if trial.adopts and after.sent else None)
         return keep, adopt
 
+    def holds(self, edit: Edit, before: Resolution) -> bool:
+        """Whether after an edit both sides give the very same answer for a reference."""
+        trial = self._trial(edit.target, before.ref.port, edit.value)
+        old, new = (found[before.ref] for found in trial.answers)
+        return facts(old) == facts(new)
+
     def _trial(self, target: Meta, port: int | None, value: str | None) -> _Trial:
         """What both sides speak to all that share the port, with another value there."""
         if (target, port, value) not in self._tried:
             if target not in self._around:
                 around = _around(self.inventory, target)
-                wires = [_wires(_answers(around, side)) for side in self.sides]
+                readers = (*self.sides, *self.meshes)
+                wires = [_wires(_answers(around, side)) for side in readers]
                 self._around[target] = (around, wires)
-            around, (today, tomorrow) = self._around[target]
+            around, (today, tomorrow, *meshes) = self._around[target]
             changed = with_value(around, target, port, value)
             answers = [_answers(changed, side) for side in self.sides]
             now, later = map(_wires, answers)
-            trial = _Trial(answers=answers, keeps=now == today, adopts=later == tomorrow)
+            same = meshes == [_wires(_answers(changed, side)) for side in self.meshes]
+            trial = _Trial(
+                answers=answers, keeps=same and now == today, adopts=same and later == tomorrow
+            )
             self._tried[target, port, value] = trial
         return self._tried[target, port, value]
 
@@ -105,14 +116,6 @@ class _Trial:
     answers: list[dict[BackendRef, Resolution]]
     keeps: bool
     adopts: bool
-
-
-def holds(inventory: Inventory, edit: Edit, before: Resolution, after: Resolution) -> bool:
-    """Whether after an edit both sides give the very same answer for a reference."""
-    around = _around(inventory, edit.target)
-    changed = with_value(around, edit.target, before.ref.port, edit.value)
-    old, new = (_answers(changed, side)[before.ref] for side in sides_of(before, after))
-    return facts(old) == facts(new)
 
 
 def facts(answer: Resolution) -> tuple[Any, ...]:
@@ -130,9 +133,9 @@ def with_value(
 ) -> Inventory:
     """The manifests with another value on one port, or on one Backend."""
     if target.kind == "Backend":
-        values = () if value is None else (value,)
+        values = None if value is None else (value,)
         backends = [
-            replace(b, app_protocols=values, rejected="") if b.meta == target else b
+            replace(b, app_protocol=values, rejected="") if b.meta == target else b
             for b in inventory.backends
         ]
         return replace(inventory, backends=tuple(backends))
@@ -151,13 +154,7 @@ def _service_with(service: Service, port: int | None, value: str | None) -> Serv
     return replace(service, ports=tuple(ports))
 
 
-def sides_of(before: Resolution, after: Resolution) -> _Sides:
-    """The rules of the two readers that gave these answers."""
-    old, new = (rules_of(each.implementation, each.release) for each in (before, after))
-    return old, new
-
-
-def _candidates(kind: str, sides: _Sides) -> list[str | None]:
+def _candidates(kind: str, sides: Sides) -> list[str | None]:
     """Of what both sides read: what makes HTTP/2, then nothing at all, then the rest."""
     (old, new), standard = [rules for rules, _ in sides], sides[1][0].standard
     both = [name for name in readable(new, kind) if name in readable(old, kind)]
@@ -202,7 +199,7 @@ def _around(inventory: Inventory, target: Meta) -> Inventory:
     )
 
 
-def _answers(inventory: Inventory, side: _Side) -> dict[BackendRef, Resolution]:
+def _answers(inventory: Inventory, side: Side) -> dict[BackendRef, Resolution]:
     return {answer.ref: answer for answer in speak(inventory, *side)}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from protocol_analysis.resolver import Reason
+from protocol_analysis.resolution import Reason
 from protocol_analysis.rows import Row, Rules
 
 # What an Envoy cluster is built for: routes of a layer, a mirror, a backend that routes share.

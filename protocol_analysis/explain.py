@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from protocol_analysis.resolver import ASSUMED, Resolution, site_of
+from protocol_analysis.model import values_of
+from protocol_analysis.readings import who, word_of
+from protocol_analysis.resolution import ASSUMED, Resolution
 from protocol_analysis.rules import ruleset
 
 GEP_1911 = "https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/geps/gep-1911/index.md"
@@ -119,13 +121,12 @@ def _claims(answer: Resolution) -> Iterator[Claim]:
     to = f"{ref.kind} {ref.namespace}/{ref.name}, {port}"
     yield Claim(step="referenced", text=to, source=str(ref.position))
     rules = ruleset(answer.implementation).at(answer.release)
-    for row in rules.find("accepts", ref.kind, site_of(answer.route, ref)):
+    for row in rules.find("accepts", ref.kind, answer.site):
         yield Claim(
             step="taken", text=f"{row.text} [{row.id}, {answer.release}]", source=row.source
         )
     if answer.declared_at:
-        values = answer.app_protocol
-        listed = values if isinstance(values, tuple) else () if values is None else (values,)
+        listed = values_of(answer.app_protocol)
         said = f"appProtocol {', '.join(map(repr, listed))}" if listed else "no appProtocol"
         yield Claim(step="declared", text=said, source=str(answer.declared_at))
     decided = False
@@ -135,6 +136,9 @@ def _claims(answer: Resolution) -> Iterator[Claim]:
         text = f"{reason.text} [{reason.row}, {answer.release}]"
         yield Claim(step=step, text=text, source=reason.source)
     yield Claim(step="spoken", text=spoken_words(answer), source=answer.reasons[-1].source)
+    for other in answer.readings:
+        text = f"{who(other)} {word_of(other)}: {other.deciding.text} [{other.deciding.row}]"
+        yield Claim(step="also read", text=text, source=other.deciding.source)
     yield Claim(step="GEP-1911", text=_wanted(answer), source=GEP_1911)
 
 
@@ -142,8 +146,7 @@ def _wanted(answer: Resolution) -> str:
     """What GEP-1911 would have wanted."""
     if answer.route.kind not in ("HTTPRoute", "GRPCRoute"):
         return "says nothing of this kind of route"
-    declared = answer.app_protocol
-    values = declared if isinstance(declared, tuple) else (declared,) if declared else ()
+    values = values_of(answer.app_protocol)
     if wanted := [WANTED[value] for value in values if value in WANTED]:
         return f"wants {', '.join(wanted)}"
     if not values:

@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any
 
 from protocol_analysis.releases import release_key
-from protocol_analysis.resolver import Reason
+from protocol_analysis.resolution import Reason
 from protocol_analysis.rows import Row
 from protocol_analysis.rules import ruleset
 from protocol_analysis.sheets import Sheet
@@ -58,7 +58,7 @@ def causes(
 ) -> tuple[Cause, ...]:
     """What began or ended from one release to the other, among the reasons on both sides.
 
-    >>> from protocol_analysis.resolver import Reason
+    >>> from protocol_analysis.resolution import Reason
     >>> old, new = Reason("default-http", "", ""), Reason("unified-grpc", "", "")
     >>> [str(cause) for cause in causes([old], [new], "envoy-gateway", "v1.8.3", "v1.9.0")]
     ['v1.9.0-rc.1, pull request 9337 (not in the release notes)']

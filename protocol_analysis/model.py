@@ -10,7 +10,7 @@ may stand several times (a repository of examples); a reference then means the n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ class Position:
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's Position."""
-        where = {"file": self.file, "document": self.document}
-        return {**where, "line": self.line, "column": self.column}
+        return asdict(self)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -92,16 +91,6 @@ class ServicePort:
     declared_at: Position | None = None
 
     @property
-    def declared(self) -> str | None:
-        """What is declared, as written."""
-        return self.app_protocol
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """What is declared, as a list: of one, or of none."""
-        return () if self.app_protocol is None else (self.app_protocol,)
-
-    @property
     def where(self) -> Position:
         """Where the declaration stands, or would."""
         return self.declared_at or self.position
@@ -124,12 +113,13 @@ class Service:
 class Backend:
     """Envoy Gateway's own backend: one list of `appProtocols`, no ports of its own.
 
+    `app_protocol` is that list, None where it is empty.
     `addresses` has the kinds of its endpoints: IP, FQDN, UDS. `alpn`, `sni` and `sni_of_endpoint`
     are of its TLS settings.
     """
 
     meta: Meta
-    app_protocols: tuple[str, ...] = ()
+    app_protocol: tuple[str, ...] | None = None
     type: str = "Endpoints"
     addresses: frozenset[str] = frozenset()
     tls: bool = False
@@ -140,22 +130,22 @@ class Backend:
     declared_at: Position | None = None
 
     @property
-    def declared(self) -> tuple[str, ...] | None:
-        """What is declared, as written."""
-        return self.app_protocols or None
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """What is declared, as a list."""
-        return self.app_protocols
-
-    @property
     def where(self) -> Position:
         """Where the declaration stands, or would."""
         return self.declared_at or self.meta.position
 
 
 Target = Service | Backend
+Declared = str | tuple[str, ...] | None
+
+
+def values_of(declared: Declared) -> tuple[str, ...]:
+    """What is declared, as a list: of a port's one value or none, or of a Backend's.
+
+    >>> values_of(None), values_of("grpc"), values_of(("grpc",))
+    ((), ('grpc',), ('grpc',))
+    """
+    return (declared,) if isinstance(declared, str) else declared or ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +160,7 @@ class ObjectRef:
     port: int | None = None
 
 
-def name_of(it: Meta | ObjectRef) -> tuple[str, str, str, str]:
+def name_of(it: Meta | ObjectRef | BackendRef) -> tuple[str, str, str, str]:
     """The group, kind, namespace and name: what tells an object from others in its world."""
     return (it.group, it.kind, it.namespace, it.name)
 
@@ -199,9 +189,8 @@ class BackendRef:
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's backendRef."""
-        what = {"group": self.group, "kind": self.kind}
-        name = {"namespace": self.namespace, "name": self.name}
-        return {**what, **name, "port": self.port, "weight": self.weight}
+        names = ("group", "kind", "namespace", "name", "port", "weight")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

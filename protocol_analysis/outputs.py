@@ -14,7 +14,8 @@ from typing import Any
 
 from protocol_analysis.manifests.outputs import Case, OutputSetting, translator_cases
 from protocol_analysis.model import Inventory, Position, Service, ServicePort
-from protocol_analysis.resolver import Resolution, resolve_with
+from protocol_analysis.resolution import Resolution
+from protocol_analysis.resolver import resolve_with
 from protocol_analysis.rows import Rules
 from protocol_analysis.rules import ruleset
 

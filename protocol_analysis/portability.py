@@ -12,14 +12,21 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from protocol_analysis.compare import Reader
-from protocol_analysis.coverage import Coverage, coverage
-from protocol_analysis.edits import with_value
-from protocol_analysis.model import Inventory, Meta, Position, Service, ServicePort
-from protocol_analysis.rules import implementations, ruleset
+from protocol_analysis.model import (
+    BACKEND_GROUPS,
+    Inventory,
+    Meta,
+    Position,
+    Service,
+    ServicePort,
+)
+from protocol_analysis.readers import Reader, everyone
+from protocol_analysis.readings import alone, word_of
+from protocol_analysis.resolution import Resolution
+from protocol_analysis.scope import Scope
 from protocol_analysis.sheets import Sheet
+from protocol_analysis.speaking import rules_of
 
-SPECIFICATIONS = ("gateway-api",)
 _KEYS = {"value", "upstream", "tls", "text", "source"}
 
 
@@ -33,10 +40,11 @@ class Meaning:
     text: str
     source: str
 
-    def is_met(self, row: Coverage) -> bool:
+    def is_met(self, answer: Resolution) -> bool:
         """Whether a port is spoken to as is meant. HTTPS may become HTTP/2 by ALPN."""
-        spoken = "http/1.1" if (row.upstream, row.tls) == ("auto", True) else row.upstream
-        return spoken == self.upstream and self.tls in (None, row.tls)
+        by_alpn = (answer.upstream, answer.tls) == ("auto", True)
+        spoken = "http/1.1" if by_alpn else answer.upstream
+        return answer.sent and spoken == self.upstream and self.tls in (None, answer.tls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,36 +119,28 @@ def portability(inventory: Inventory, readers: Sequence[Reader] = ()) -> list[Po
     ('grpc', False)
     """
     chosen = tuple(readers) or everyone()
-    found = [_rows(inventory, reader) for reader in chosen]
-    return [_of_port(inventory, chosen, same) for same in zip(*found, strict=True)]
-
-
-def everyone() -> tuple[Reader, ...]:
-    """Every implementation at its newest release; specifications read nothing.
-
-    >>> "gateway-api" in [reader.implementation for reader in everyone()]
-    False
-    """
-    names = [name for name in implementations() if name not in SPECIFICATIONS]
-    return tuple(Reader(implementation=name, release=ruleset(name).newest) for name in names)
-
-
-def word_of(row: Coverage) -> str:
-    """What is spoken to a port: `h2`, `http/1.1+tls`; `not read` where it is turned away."""
-    if not row.resolution.sent:
-        return "not read"
-    return f"{row.upstream}{'+tls' if row.tls else ''}"
+    scope = Scope(inventory)
+    return [
+        _of_port(inventory, scope, chosen, service, port)
+        for service in (*inventory.services, *inventory.service_imports)
+        for port in service.ports
+        if port.app_protocol is not None
+    ]
 
 
 def value_words(value: str | None, reader: Reader, kind: str = "Service") -> tuple[str, bool]:
     """What a reader speaks to a port with a value, and whether that was read in the source.
 
-    >>> from protocol_analysis.compare import reader
+    >>> from protocol_analysis.readers import reader
     >>> value_words("grpc", reader("istio")), value_words("HTTP2", reader("gke"))
     (('h2', True), ('h2+tls', False))
     """
-    (row,) = _rows(_alone(value, kind), reader, declared=False)
-    return word_of(row), _verified(row)
+    at = Position(file="", document=1, line=1, column=1)
+    meta = Meta(group=BACKEND_GROUPS[kind], kind=kind, namespace="default", name="s", position=at)
+    port = ServicePort(number=80, app_protocol=value, position=at)
+    service = Service(meta=meta, ports=(port,))
+    answer = alone(Scope(Inventory()), *rules_of(reader), service, port)
+    return word_of(answer), is_verified(answer)
 
 
 @cache
@@ -156,80 +156,63 @@ def meanings() -> dict[str, Meaning]:
     return {raw["value"]: Meaning(**{**raw, "tls": tls[raw["tls"]]}) for raw in top}
 
 
-def _rows(inventory: Inventory, reader: Reader, *, declared: bool = True) -> list[Coverage]:
-    # How often a port is referred to is not asked, so no route need be resolved.
-    plain = replace(inventory, backends=(), routes=(), referrers=())
-    rows = coverage(plain, reader.implementation, reader.release)
-    return [row for row in rows if row.app_protocol is not None or not declared]
+def is_verified(answer: Resolution) -> bool:
+    """Whether all that it stands on was read in the source."""
+    return not any(reason.text.endswith("(unverified)") for reason in answer.reasons)
 
 
 def _of_port(
-    inventory: Inventory, readers: Sequence[Reader], rows: Sequence[Coverage]
+    inventory: Inventory,
+    scope: Scope,
+    readers: Sequence[Reader],
+    service: Service,
+    port: ServicePort,
 ) -> Portability:
-    first = rows[0]
-    value = str(first.app_protocol)
+    value = str(port.app_protocol)
     meant = meanings().get(value) or meanings().get(value.casefold())
-    readings = tuple(
-        _reading(reader, row, meant) for reader, row in zip(readers, rows, strict=True)
-    )
+    answers = (alone(scope, *rules_of(reader), service, port) for reader in readers)
     return Portability(
-        meta=first.meta,
-        port=first.port,
+        meta=service.meta,
+        port=port.number,
         app_protocol=value,
         meant=meant,
-        readings=readings,
-        right=next(_right(inventory, readers, first, meant), None) if meant else None,
-        declared_at=first.declared_at,
+        readings=tuple(
+            _reading(reader, answer, meant) for reader, answer in zip(readers, answers, strict=True)
+        ),
+        right=next(_right(inventory, readers, service, port, meant), None) if meant else None,
+        declared_at=port.where,
     )
 
 
-def _reading(reader: Reader, row: Coverage, meant: Meaning | None) -> Reading:
-    deciding = row.resolution.deciding
+def _reading(reader: Reader, answer: Resolution, meant: Meaning | None) -> Reading:
     return Reading(
         reader=str(reader),
-        word=word_of(row),
-        as_meant=bool(meant and row.resolution.sent and meant.is_met(row)),
-        verified=_verified(row),
-        text=deciding.text,
-        source=deciding.source,
+        word=word_of(answer),
+        as_meant=bool(meant and meant.is_met(answer)),
+        verified=is_verified(answer),
+        text=answer.deciding.text,
+        source=answer.deciding.source,
     )
-
-
-def _verified(row: Coverage) -> bool:
-    return not any(reason.text.endswith("(unverified)") for reason in row.resolution.reasons)
 
 
 def _right(
-    inventory: Inventory, readers: Sequence[Reader], row: Coverage, meant: Meaning
+    inventory: Inventory,
+    readers: Sequence[Reader],
+    service: Service,
+    port: ServicePort,
+    meant: Meaning,
 ) -> Iterator[str]:
     """The values of the same meaning that all readers take as meant, what is declared first."""
     same = [
         m.value for m in meanings().values() if (m.upstream, m.tls) == (meant.upstream, meant.tls)
     ]
     # A port read alone hangs on nothing: only policies that name its object matter.
-    beside = Inventory(
-        grants=inventory.grants,
-        tls_policies=inventory.tls_policies,
-        traffic_policies=inventory.traffic_policies,
-        services=tuple(s for s in inventory.services if s.meta == row.meta),
-        service_imports=tuple(s for s in inventory.service_imports if s.meta == row.meta),
-    )
-    for value in dict.fromkeys((str(row.app_protocol), *same)):
-        changed = with_value(beside, row.meta, row.port, value)
+    beside = Inventory(grants=inventory.grants, tls_policies=inventory.tls_policies)
+    for value in dict.fromkeys((str(port.app_protocol), *same)):
+        changed = replace(port, app_protocol=value)
+        ports = tuple(changed if each is port else each for each in service.ports)
+        other = replace(service, ports=ports)
+        scope = Scope(replace(beside, services=(other,)))
         # One reader after the other: the first that takes it otherwise settles it.
-        found = (
-            next((r for r in _rows(changed, reader) if r.port == row.port), None)
-            for reader in readers
-        )
-        if all(r and r.resolution.sent and meant.is_met(r) for r in found):
+        if all(meant.is_met(alone(scope, *rules_of(each), other, changed)) for each in readers):
             yield value
-
-
-def _alone(value: str | None, kind: str) -> Inventory:
-    at = Position(file="", document=1, line=1, column=1)
-    group = "" if kind == "Service" else "multicluster.x-k8s.io"
-    meta = Meta(group=group, kind=kind, namespace="default", name="s", position=at)
-    service = Service(meta=meta, ports=(ServicePort(number=80, app_protocol=value, position=at),))
-    if kind == "Service":
-        return Inventory(services=(service,))
-    return Inventory(service_imports=(service,))

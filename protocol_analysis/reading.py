@@ -16,9 +16,10 @@ from typing import Any
 from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.manifests import Progress, load, split_reader
 from protocol_analysis.model import Inventory, ManifestError
-from protocol_analysis.resolver import Resolution
+from protocol_analysis.readers import Reader, reader
+from protocol_analysis.readings import resolve
+from protocol_analysis.resolution import Resolution
 from protocol_analysis.rules import ruleset
-from protocol_analysis.speaking import resolve
 
 Manifests = str | Sequence[str] | Mapping[str, str]
 Place = tuple[str | None, list[str], str, str]  # cluster, paths, implementation, release
@@ -28,7 +29,8 @@ Place = tuple[str | None, list[str], str, str]  # cluster, paths, implementation
 class Cluster:
     """What was read of one Kubernetes cluster, and the implementation and release that reads it.
 
-    `warning` says what was assumed where the release asked for is not known exactly.
+    `meshes` read the same Services. `warning` says what was assumed where the release asked for is
+    not known exactly.
     """
 
     name: str | None
@@ -36,6 +38,7 @@ class Cluster:
     implementation: str
     release: str
     warning: str = ""
+    meshes: tuple[Reader, ...] = ()
 
     @property
     def reader(self) -> str:
@@ -58,14 +61,18 @@ class Read:
     def ports(self) -> list[Coverage]:
         """Every backend port, resolved as its cluster's release does."""
         return [
-            row for c in self.clusters for row in coverage(c.inventory, c.implementation, c.release)
+            row
+            for c in self.clusters
+            for row in coverage(c.inventory, c.implementation, c.release, c.meshes)
         ]
 
     @cached_property
     def references(self) -> list[Resolution]:
         """Every backend reference, resolved as its cluster's release does."""
         return [
-            row for c in self.clusters for row in resolve(c.inventory, c.implementation, c.release)
+            row
+            for c in self.clusters
+            for row in resolve(c.inventory, c.implementation, c.release, c.meshes)
         ]
 
     @cached_property
@@ -101,11 +108,13 @@ def read(
     implementation: str = "envoy-gateway",
     namespace: str = "default",
     progress: Progress | None = None,
+    meshes: Sequence[str] = (),
 ) -> Read:
     """Manifests as a notebook's parameter names them.
 
     A path, a list of paths, or a mapping from a cluster's name to its path, which may end in
-    `@IMPLEMENTATION:RELEASE`; `release` and `implementation` are those of the others. What cannot
+    `@IMPLEMENTATION:RELEASE`; `release` and `implementation` are those of the others. `meshes` read
+    the same Services: `istio@1.26`. What cannot
     be read is on `Read.inventory.unreadable`. Raises ManifestError where nothing is named, or in
     another form, and RulesetError for an implementation or a release that is not known.
 
@@ -115,6 +124,7 @@ def read(
     'envoy-gateway@v1.8.3'
     """
     _of_known_form(manifests)
+    declared = tuple(reader(text, mesh=True) for text in meshes)
     if isinstance(manifests, Mapping):
         named = [(name, *split_reader(text)) for name, text in manifests.items()]
         places: list[Place] = [(name, [path], reads, at) for name, path, reads, at in named]
@@ -134,7 +144,12 @@ def read(
             inventory = load(clusters={name: paths[0]}, namespace=namespace, progress=progress)
         found.append(
             Cluster(
-                name=name, inventory=inventory, implementation=reads, release=at, warning=warning
+                name=name,
+                inventory=inventory,
+                implementation=reads,
+                release=at,
+                warning=warning,
+                meshes=declared,
             )
         )
     return Read(clusters=tuple(found))

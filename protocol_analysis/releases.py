@@ -81,12 +81,13 @@ def expand(text: str, known: Sequence[str]) -> list[str]:
     return found
 
 
-def pick(wanted: str | None, known: Sequence[str]) -> tuple[str, str]:
+def pick(wanted: str | None, known: Sequence[str], *, sparse: bool = False) -> tuple[str, str]:
     """The known release that is meant, and a warning where it is not known exactly.
 
     Nothing means the newest final one, `1.8` the last patch of that line. An unknown patch is
-    taken as the newest of its line, an unknown later line as the newest known. Raises
-    RulesetError for anything else, listing what is known.
+    taken as the newest of its line, an unknown later line as the newest known. In a `sparse` list,
+    of releases at which something changed, what lies between two is taken as the earlier one.
+    Raises RulesetError for anything else, listing what is known.
 
     >>> known = ["v1.7.5", "v1.8.0", "v1.8.3", "v1.9.0"]
     >>> pick(None, known), pick("1.8", known)
@@ -103,12 +104,14 @@ def pick(wanted: str | None, known: Sequence[str]) -> tuple[str, str]:
     line = _LINE.match(name) or _RELEASE.match(name)
     if line:
         key = (int(line[1]), int(line[2]))
-        of_line, candidates = (
-            [release for release in group if release_key(release)[:2] == key]
-            for group in (final, known)
-        )
+        of_line = [release for release in final if release_key(release)[:2] == key]
+        candidates = [release for release in known if release_key(release)[:2] == key]
         if of_line and _LINE.match(name):
             return of_line[-1], ""
+        meant = release_key(name) if _RELEASE.match(name) else (*key, _LAST, _LAST)
+        if sparse and (before := [r for r in final if release_key(r) < meant]):
+            told = f"{wanted} is not in the list; taken as {before[-1]}, the newest known before it"
+            return before[-1], told
         # A line that only has release candidates is known, but not exactly.
         newest = (of_line or candidates or [""])[-1]
         unknown = f"{wanted} is not known; taken as"

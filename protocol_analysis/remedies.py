@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from protocol_analysis.coverage import Coverage, readable
+from protocol_analysis.model import values_of
 from protocol_analysis.releases import finals, release_key
 from protocol_analysis.rows import Rules, Ruleset
 
@@ -52,8 +53,7 @@ def remedy(row: Coverage, ruleset: Ruleset) -> str:
     """
     if row.meant:
         return f"write {row.meant}"
-    declared, kind = row.app_protocol, row.meta.kind
-    values = declared if isinstance(declared, tuple) else filter(None, (declared,))
+    values, kind = filter(None, values_of(row.app_protocol)), row.meta.kind
     rules = ruleset.at(row.resolution.release)
     for value in values:
         stem = value.strip().casefold().rpartition("/")[2]

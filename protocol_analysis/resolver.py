@@ -17,7 +17,6 @@ What stops a reference is an outcome with its reason, never a guess: `protocol` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from protocol_analysis.model import (
@@ -25,13 +24,15 @@ from protocol_analysis.model import (
     Backend,
     BackendRef,
     Inventory,
-    Meta,
     Position,
     Route,
     Service,
     ServicePort,
     Target,
+    name_of,
+    values_of,
 )
+from protocol_analysis.resolution import ASSUMED, Reason, Resolution, reason_of, site_of
 from protocol_analysis.rows import Row, Rules
 from protocol_analysis.scope import Scope
 
@@ -49,79 +50,9 @@ CHECKS = {
     "rejected": "https://github.com/kubernetes/api/blob/v0.34.0/core/v1/types.go#L6123",
     "weight-0": f"{_CODE}/route.go#L2886",
 }
-ASSUMED = "assumed"
 # What a route kind speaks to a port; every other kind TCP.
 TRANSPORTS = {"UDPRoute": "UDP"}
-_SERVICE = ("", "Service")  # a parent that belongs to the mesh
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why: the ruleset row (or the name of the check) that decided, a sentence, a source."""
-
-    row: str
-    text: str
-    source: str
-
-    def as_dict(self) -> dict[str, str]:
-        """The contract's reason."""
-        return {"row": self.row, "text": self.text, "source": self.source}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
-    """What one release makes of one backend reference.
-
-    `by_gateway` has what each Gateway speaks where they differ; `upstream` is None then. `sent`:
-    nothing stopped it, though some releases give some backends no protocol.
-    """
-
-    route: Meta
-    ref: BackendRef
-    app_protocol: str | tuple[str, ...] | None = None
-    protocol: str | None = None
-    force_http1: bool = False
-    tls: bool = False
-    sent: bool = False
-    upstream: str | None = None
-    by_gateway: tuple[tuple[str, str], ...] = ()
-    implementation: str
-    release: str
-    reasons: tuple[Reason, ...]
-    declared_at: Position | None = None
-    target: Meta | None = None
-
-    @property
-    def outcome(self) -> str:
-        """`resolved`, or the name of the check that stopped it."""
-        return "resolved" if self.protocol else self.deciding.row
-
-    @property
-    def deciding(self) -> Reason:
-        """The reason that decided: the row that gave the protocol, or what stopped it."""
-        return next(reason for reason in self.reasons if reason.row != ASSUMED)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The contract's `resolve` row."""
-        declared, route = self.app_protocol, self.route
-        return {
-            "cluster": route.cluster,
-            "route": {"kind": route.kind, "namespace": route.namespace, "name": route.name},
-            "rule": self.ref.rule,
-            "role": self.ref.role,
-            "backend": self.ref.backend,
-            "backendRef": self.ref.as_dict(),
-            "appProtocol": list(declared) if isinstance(declared, tuple) else declared,
-            "protocol": self.protocol,
-            "forceHTTP1": self.force_http1,
-            "tls": self.tls,
-            "upstream": self.upstream,
-            "implementation": self.implementation,
-            "release": self.release,
-            "reasons": [reason.as_dict() for reason in self.reasons],
-            "referencedAt": self.ref.position.as_dict(),
-            "declaredAt": self.declared_at.as_dict() if self.declared_at else None,
-        }
+SERVICE = ("", "Service")  # a parent that belongs to the mesh
 
 
 def resolve_with(
@@ -140,10 +71,10 @@ def resolve_target(
 ) -> Resolution:
     """The reference against one object at hand, whoever reads the route."""
     resolver = _Resolver(scope, rules)
+    taken = resolver.accepted(route, ref)
     # A ServiceImport of a cloud's own API group is not the one that is read.
-    if target.meta.group != BACKEND_GROUPS[ref.kind] or not resolver.reads(ref, route):
-        return resolver.answer(route, ref, [resolver.not_read(ref, route)], target=target.meta)
-    taken = rules.find("accepts", ref.kind, site_of(route.meta, ref))[0]
+    if not taken or target.meta.group != BACKEND_GROUPS[ref.kind]:
+        return resolver.answer(route, ref, [resolver.not_read(route, ref)], target=target.meta)
     if taken.choice in BACKEND_GROUPS:  # what it says itself is not read
         return resolver.answer(route, ref, [reason_of(taken)], target=target.meta)
     return resolver.against(route, ref, target, [])
@@ -156,11 +87,10 @@ class _Resolver:
 
     def resolve(self, route: Route, ref: BackendRef) -> Resolution:
         said, stop = self.who_reads(route)
-        stop = stop or self.refused(route, ref)
-        if stop:
-            return self.answer(route, ref, [*said, stop])
-        taken = self.rules.find("accepts", ref.kind, site_of(route.meta, ref))[0].choice
-        kind = taken if taken in BACKEND_GROUPS else ref.kind
+        taken = self.accepted(route, ref)
+        if stop or not taken or (stop := self.not_permitted(route, ref, taken)):
+            return self.answer(route, ref, [*said, stop or self.not_read(route, ref)])
+        kind = taken.choice if taken.choice in BACKEND_GROUPS else ref.kind
         wanted = (BACKEND_GROUPS[kind], kind, ref.namespace, ref.name)
         answers = [
             self.against(route, ref, target, said)
@@ -170,9 +100,11 @@ class _Resolver:
             # Whichever is read first, the same one: the order of files decides nothing.
             return min(answers, key=_place)
         name = f"{kind} {ref.namespace}/{ref.name}"
-        differ = f"{name} stands several times and differs: {_places(answers)}"
-        missing = _stop("no-object", f"no {name} in these manifests")
-        return self.answer(route, ref, [*said, _stop("ambiguous", differ) if answers else missing])
+        stop = _stop("no-object", f"no {name} in these manifests")
+        if answers:
+            places = ", ".join(map(str, sorted(map(_place, answers))))
+            stop = _stop("ambiguous", f"{name} stands several times and differs: {places}")
+        return self.answer(route, ref, [*said, stop])
 
     def answer(
         self, route: Route, ref: BackendRef, reasons: Iterable[Reason], **facts: Any
@@ -182,18 +114,19 @@ class _Resolver:
             ref=ref,
             implementation=self.rules.implementation,
             release=self.rules.release,
+            mesh=self.rules.mesh,
             reasons=tuple(reasons),
             **facts,
         )
 
     def who_reads(self, route: Route) -> tuple[list[Reason], Reason | None]:
         """What is assumed about who reads the route; what stops it, where another one does."""
-        mine = self.rules.implementation
-        if any(name.startswith(f"{route.meta.group}/") for name in self.rules.controllers):
-            return [], None  # of its own API
+        own = any(name.startswith(f"{route.meta.group}/") for name in self.rules.controllers)
+        if own or self.rules.mesh:  # of its own API; a mesh reads whoever calls
+            return [], None
         others: list[str] = []
         missing = "" if route.parents else "a parent"
-        mesh = [parent for parent in route.parents if (parent.group, parent.kind) == _SERVICE]
+        mesh = [parent for parent in route.parents if (parent.group, parent.kind) == SERVICE]
         for parent in route.parents:
             if parent in mesh:
                 others.append(f"Service {parent.name} belongs to the mesh")
@@ -205,42 +138,44 @@ class _Resolver:
             name = f"{parent.kind} {parent.namespace}/{parent.name}"
             others.append(f"{name} is read by {', '.join(sorted(controllers))}")
         if missing:
-            text = f"{missing} is not in these manifests; {mine} is assumed"
+            text = f"{missing} is not in these manifests; {self.rules.implementation} is assumed"
             return [Reason(ASSUMED, text, CHECKS["other-implementation"])], None
         check = "mesh" if len(mesh) == len(route.parents) else "other-implementation"
         return [], _stop(check, "; ".join(others))
 
-    def reads(self, ref: BackendRef, route: Route) -> bool:
-        """The kind alone selects the object; the group only has to be one of the three."""
-        known = ref.kind in BACKEND_GROUPS and ref.group in BACKEND_GROUPS.values()
-        return known and bool(self.rules.find("accepts", ref.kind, site_of(route.meta, ref)))
+    def accepted(self, route: Route, ref: BackendRef) -> Row | None:
+        """The row by which the kind is read here at all.
 
-    def not_read(self, ref: BackendRef, route: Route) -> Reason:
+        The kind alone selects the object; the group only has to be one of the three.
+        """
+        known = ref.kind in BACKEND_GROUPS and ref.group in BACKEND_GROUPS.values()
+        rows = self.rules.find("accepts", ref.kind, self.site(route, ref)) if known else ()
+        return rows[0] if rows else None
+
+    def site(self, route: Route, ref: BackendRef) -> str:
+        return site_of(route.meta, ref, mesh=self.rules.mesh)
+
+    def not_read(self, route: Route, ref: BackendRef) -> Reason:
         name = f"{ref.group}/{ref.kind}" if ref.group else ref.kind
         reader = f"{self.rules.implementation} {self.rules.release}"
         where = f"{route.meta.kind} {ref.site}".rstrip()
         return _stop("kind-not-read", f"{name} is no backend kind that {reader} reads on {where}")
 
-    def refused(self, route: Route, ref: BackendRef) -> Reason | None:
-        """What stops the reference before its object is looked for."""
-        if not self.reads(ref, route):
-            return self.not_read(ref, route)
-        free = self.rules.find("accepts", ref.kind, site_of(route.meta, ref))[0].choice == "no"
-        wanted = (ref.group, ref.kind, ref.namespace, ref.name)
-        if not (free or self.scope.permitted(route.meta, *wanted)):
-            who = f"a {route.meta.kind} of {route.meta.namespace}"
-            text = f"no ReferenceGrant in {ref.namespace} lets {who} refer to {ref.kind} {ref.name}"
-            return _stop("not-permitted", text)
-        return None
+    def not_permitted(self, route: Route, ref: BackendRef, taken: Row) -> Reason | None:
+        if taken.choice == "no" or self.scope.permitted(route.meta, *name_of(ref)):
+            return None
+        who = f"a {route.meta.kind} of {route.meta.namespace}"
+        text = f"no ReferenceGrant in {ref.namespace} lets {who} refer to {ref.kind} {ref.name}"
+        return _stop("not-permitted", text)
 
     def against(
         self, route: Route, ref: BackendRef, target: Target, said: list[Reason]
     ) -> Resolution:
         """The reference resolved against one object that may be meant."""
-        site = site_of(route.meta, ref)
+        site = self.site(route, ref)
         refusing = self.rules.find("refuses", ref.kind, site)
-        stops = [reason_of(row) for row in refusing if _CONDITIONS[row.choice](target)]
-        stop = stops[0] if stops else None
+        stops = (reason_of(row) for row in refusing if _CONDITIONS[row.choice](target))
+        stop = next(stops, None)
         transport = TRANSPORTS.get(site, "TCP")
         ports = _ports(target, ref)
         # The value is read from the first port with that number, whatever its transport.
@@ -250,18 +185,18 @@ class _Resolver:
         says = target if isinstance(target, Backend) else port
         facts: dict[str, Any] = {"target": target.meta}
         if says:
-            facts |= {"app_protocol": says.declared, "declared_at": says.where}
+            facts |= {"app_protocol": says.app_protocol, "declared_at": says.where}
         if not stop and says and says.rejected:
             stop = _stop("rejected", says.rejected)
-        values = says.values if says else ()
-        tls = self.tls(route, ref, target, port, values)
+        values = values_of(says.app_protocol if says else None)
+        tls = self.tls(site, ref, target, port, values)
         if not stop and (row := self.rejected(target, site, values, tls)):
             stop = reason_of(row)
         if not stop and ref.weight == 0:
             stop = _stop("weight-0", "weight 0: nothing is sent there")
         if stop:
             return self.answer(route, ref, [*said, stop], **facts)
-        row, force = self.protocol(target, site, values, port.name if port else "")
+        row, force = self.protocol(target, site, values, port)
         rows = dict.fromkeys(filter(None, (row, force, tls)))
         facts |= {"protocol": row.protocol, "force_http1": bool(force), "tls": bool(tls)}
         return self.answer(route, ref, [*said, *map(reason_of, rows)], sent=True, **facts)
@@ -279,7 +214,7 @@ class _Resolver:
         return None
 
     def protocol(
-        self, target: Target, site: str, values: tuple[str, ...], name: str
+        self, target: Target, site: str, values: tuple[str, ...], port: ServicePort | None
     ) -> tuple[Row, Row | None]:
         """The row that gives the protocol, and the row that forces HTTP/1.1."""
         backend = target.meta.kind
@@ -291,32 +226,34 @@ class _Resolver:
         for row in self.rules.find("fixed", backend, site):
             if not row.choice or _CONDITIONS[row.choice](target):
                 return row, force
-        named = None if values else self.rules.value("names", backend, site, name)
         if not recognised:
+            name, number = (port.name, str(port.number)) if port else ("", "")
+            named = None if values else self.rules.value("names", backend, site, name)
+            hint = named or self.rules.value("numbers", backend, site, number)
             unknown = self.rules.find("unknown", backend, site) if values else ()
-            return named or (*unknown, *self.rules.find("defaults", backend, site))[0], force
+            return hint or (*unknown, *self.rules.find("defaults", backend, site))[0], force
         pick = self.rules.find("lists", backend, site)
         return recognised[-1 if pick and pick[0].choice == "last" else 0], force
 
     def tls(
         self,
-        route: Route,
+        site: str,
         ref: BackendRef,
         target: Target,
         port: ServicePort | None,
         values: tuple[str, ...],
     ) -> Row | None:
         """The row by which the backend is spoken to over TLS."""
-        for row in self.rules.find("tls", ref.kind, site_of(route.meta, ref)):
+        name, number = (port.name, str(port.number)) if port else ("", "")
+        hints = {"value": values} if values else {"name": (name,), "number": (number,)}
+        for row in self.rules.find("tls", ref.kind, site):
             if row.choice == "BackendTLSPolicy":
-                name = port.name if port else ""
                 section = name if row.section_name == "name" else str(ref.port or "")
                 if self.scope.has_tls_policy(target, section):
                     return row
-            elif row.choice == "value":
-                if any(map(row.names, values)):
-                    return row
-            elif getattr(target, "tls", False) and row.choice in ("Backend", target.type):
+            elif any(map(row.names, hints.get(row.choice, ()))) or (
+                getattr(target, "tls", False) and row.choice in ("Backend", target.type)
+            ):
                 return row
         return None
 
@@ -342,35 +279,18 @@ _CONDITIONS: dict[str, Callable[[Target], bool]] = {
     "unixSocket": lambda target: "UDS" in getattr(target, "addresses", ()),
     "dynamicResolver": lambda target: target.type == "DynamicResolver",
     "dynamicResolverWithAppProtocols": lambda target: (
-        target.type == "DynamicResolver" and bool(getattr(target, "values", ()))
+        target.type == "DynamicResolver" and bool(getattr(target, "app_protocol", None))
     ),
 }
-
-
-def site_of(route: Meta, ref: BackendRef) -> str:
-    """Where rules look it up: by the kind of its route, or by its place outside routes."""
-    return ref.site or route.kind
 
 
 def _stop(check: str, text: str) -> Reason:
     return Reason(check, text, CHECKS[check])
 
 
-def reason_of(row: Row) -> Reason:
-    """A row as the reason that it is."""
-    text = row.text if row.verified else f"{row.text} (unverified)"
-    return Reason(row.id, text, row.source)
-
-
 def _what_matters(answer: Resolution) -> tuple[Any, ...]:
     return (answer.app_protocol, answer.protocol, answer.force_http1, answer.tls, answer.outcome)
 
 
-def _places(answers: list[Resolution]) -> str:
-    """Where the candidates stand, all of them."""
-    return ", ".join(str(_place(answer)) for answer in sorted(answers, key=_place))
-
-
 def _place(answer: Resolution) -> Position:
-    target = answer.target.position if answer.target else answer.ref.position
-    return answer.declared_at or target
+    return answer.declared_at or (answer.target or answer.ref).position

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
-from protocol_analysis.releases import RulesetError, finals, pick, release_key
+from protocol_analysis.releases import finals, pick, release_key
 
-# Where Envoy Gateway refers to backends outside routes: the reference's role, then how it is used.
-_POLICIES = "extAuth http, extAuth grpc, extProc, oidc http, oidc https, jwks http, jwks https"
-_LOGS = "accessLog als, accessLog openTelemetry"
-_TELEMETRY = f"{_LOGS}, tracing openTelemetry, tracing other, metrics"
-SITES = tuple(f"{_POLICIES}, {_TELEMETRY}".split(", "))
+# Where backends are referred to outside routes: the reference's role, then how it is used. To a
+# mesh every call is one place, unless a GRPCRoute with a Service as its parent says more.
+SITES = (
+    *("extAuth http", "extAuth grpc", "extProc", "oidc http", "oidc https", "jwks http"),
+    *("jwks https", "accessLog als", "accessLog openTelemetry", "tracing openTelemetry"),
+    *("tracing other", "metrics", "mesh", "mesh grpc"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class Rules:
     controllers: tuple[str, ...]
     rows: tuple[Row, ...]
     standard: frozenset[str]  # what a specification defines, for whatever kind
+    mesh: bool = False
     _tables: dict[tuple[str, str, str], tuple[Row, ...]] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -83,6 +86,7 @@ class Ruleset:
 
     implementation: str
     title: str
+    role: str
     controllers: tuple[str, ...]
     dates: dict[str, str]
     lines: dict[str, dict[str, str]]
@@ -107,33 +111,20 @@ class Ruleset:
         >>> ruleset("envoy-gateway").pick("1.8")
         ('v1.8.3', '')
         """
-        try:
-            return pick(wanted, self.releases)
-        except RulesetError:
-            if not self.sparse or wanted is None:
-                raise
-            before = [r for r in finals(self.releases) if release_key(r) < self._key(wanted)]
-            if not before:
-                raise
-            told = f"{wanted} is not in the list; taken as {before[-1]}, the newest known before it"
-            return before[-1], told
+        # A list without dates has only the releases at which something is known to have changed.
+        return pick(wanted, self.releases, sparse="" in self.dates.values())
 
     @property
-    def sparse(self) -> bool:
-        """Whether only some releases are listed: those at which the facts say that it changed."""
-        return "" in self.dates.values()
+    def mesh(self) -> bool:
+        """Whether it reads Services as a mesh; it may be a gateway too."""
+        return self.role.endswith("mesh")
 
-    @staticmethod
-    def _key(wanted: str) -> tuple[int, int, int, int]:
-        name = f"v{wanted.removeprefix('v')}"
-        return release_key(name if name.count(".") == 2 else f"{name}.999999")
-
-    def at(self, release: str | None = None) -> Rules:
-        """The rules that hold at a release, as `pick` understands it."""
-        return self._at(self.pick(release)[0])
+    def at(self, release: str | None = None, *, mesh: bool = False) -> Rules:
+        """The rules of its gateways, or of the mesh, at a release as `pick` understands it."""
+        return self._at(self.pick(release)[0], mesh or self.role == "mesh")
 
     @cache  # noqa: B019 - rulesets live as long as the process
-    def _at(self, known: str) -> Rules:
+    def _at(self, known: str, mesh: bool) -> Rules:  # noqa: FBT001 - `cache` wants it plain
         rows = tuple(row for row in self.rows if known in row.releases)
         named = (row.values for row in rows if row.section == "standard")
         return Rules(
@@ -142,6 +133,7 @@ class Ruleset:
             controllers=self.controllers,
             rows=rows,
             standard=frozenset().union(*named),
+            mesh=mesh,
         )
 
     def __hash__(self) -> int:

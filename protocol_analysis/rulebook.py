@@ -22,7 +22,8 @@ from protocol_analysis.model import (
     ServicePort,
 )
 from protocol_analysis.releases import finals, line_of, release_key
-from protocol_analysis.resolver import Resolution, resolve_with
+from protocol_analysis.resolution import Resolution
+from protocol_analysis.resolver import resolve_with
 from protocol_analysis.rows import Rules, Ruleset
 
 _AT = Position(file="", document=1, line=1, column=1)
@@ -113,7 +114,7 @@ def resolve_one(
     inventory = Inventory(
         services=service if kind == "Service" else (),
         service_imports=service if kind == "ServiceImport" else (),
-        backends=(Backend(meta=meta, app_protocols=declared),) if kind == "Backend" else (),
+        backends=(Backend(meta=meta, app_protocol=declared),) if kind == "Backend" else (),
         routes=(Route(meta=of, refs=(ref,)),),
     )
     return resolve_with(inventory, rules)[0]

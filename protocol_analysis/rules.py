@@ -14,13 +14,16 @@ defaults  the protocol where no value is recognised
 lists     which of several values wins
 values    a recognised value → protocol
 names     what the name of a port says, where nothing is declared
+numbers   what the number of a port says, where no value and no name is recognised
 unknown   the protocol where a value is declared and none is recognised
 fixed     the protocol whatever the value
 forces    values that force HTTP/1.1 upstream
 tls       what gives a backend TLS
 
 A row may have `case: ignored` for its values, one of which may end in `*`, and `verified: 'no'`
-where nobody has read it in the source for these releases.
+where nobody has read it in the source for these releases. The `role` of an implementation is
+gateway, mesh, both, or specification: what a mesh makes of a call to a Service is in rows for the
+route kind `mesh`.
 
 Beside them `standard`: the values that a specification defines for a kind, whoever reads them.
 """
@@ -38,26 +41,23 @@ from protocol_analysis.releases import RulesetError, expand, finals, line_of, re
 from protocol_analysis.rows import SITES, Row, Ruleset
 from protocol_analysis.sheets import SHAPES, Sheet, not_a_text, shown
 
-_COMMON = {"id", "releases", "text", "source", "case", "verified"}
-_SCOPE = {"backends", "routes"}
+_ROW = {"id", "releases", "text", "source", "case", "verified", "backends", "routes"}
 SECTIONS: dict[str, set[str]] = {
-    "accepts": _COMMON | _SCOPE | {"grant", "as"},
-    "refuses": _COMMON | _SCOPE | {"when"},
-    "rejects": _COMMON | _SCOPE | {"values", "unless"},
-    "defaults": _COMMON | _SCOPE | {"protocol"},
-    "lists": _COMMON | _SCOPE | {"pick"},
-    "values": _COMMON | _SCOPE | {"values", "protocol"},
-    "names": _COMMON | _SCOPE | {"values", "protocol"},
-    "unknown": _COMMON | _SCOPE | {"protocol"},
-    "fixed": _COMMON | _SCOPE | {"when", "protocol"},
-    "forces": _COMMON | _SCOPE | {"values"},
-    "tls": _COMMON | _SCOPE | {"from", "section", "values"},
-    "standard": _COMMON | _SCOPE | {"values"},
+    "accepts": _ROW | {"grant", "as"},
+    "refuses": _ROW | {"when"},
+    "rejects": _ROW | {"values", "unless"},
+    **dict.fromkeys(("defaults", "unknown"), _ROW | {"protocol"}),
+    "lists": _ROW | {"pick"},
+    **dict.fromkeys(("values", "names", "numbers"), _ROW | {"values", "protocol"}),
+    "fixed": _ROW | {"when", "protocol"},
+    "tls": _ROW | {"from", "section", "values"},
+    **dict.fromkeys(("forces", "standard"), _ROW | {"values"}),
 }
 _CHOICES: dict[str, tuple[str | None, ...]] = {
     "when": ("externalName", "unixSocket", "dynamicResolver", "dynamicResolverWithAppProtocols"),
     "pick": ("first", "last"),
-    "from": ("BackendTLSPolicy", "Backend", "DynamicResolver", "value"),
+    "from": ("BackendTLSPolicy", "Backend", "DynamicResolver", "value", "name", "number"),
+    "role": ("gateway", "mesh", "gateway and mesh", "specification"),
     "unless": ("BackendTLSPolicy",),
     "case": ("ignored",),
     "verified": ("no",),
@@ -74,10 +74,10 @@ _OPTIONAL = {
     "rejects": ["values", "unless"],
     "tls": ["section", "values"],
 }
-_NEW = {"rejects", "names", "unknown", "fixed"}  # sections that a ruleset may leave out
+_NEW = {"rejects", "names", "numbers", "unknown", "fixed"}  # sections that a ruleset may leave out
 _LISTS = {"controllers", "releases", "values", *_KNOWN}
 _INNER: dict[str, type] = {"releases": dict, "lines": dict, **dict.fromkeys(SECTIONS, list)}
-_TOP = {"implementation", "title", "controllers", *_INNER}
+_TOP = {"implementation", "title", "role", "controllers", *_INNER}
 _FACTS = {"envoy", "gatewayAPI", "kubernetes", "endOfLife"}
 
 
@@ -121,11 +121,9 @@ class _Reader(Sheet):
         self.gaps(rows, order, top)
         self.stop()
         return Ruleset(
-            implementation=top["implementation"],
-            title=top["title"],
+            **{key: top[key] for key in ("implementation", "title", "role", "lines")},
             controllers=tuple(top["controllers"]),
             dates=dates,
-            lines=top["lines"],
             rows=tuple(rows),
         )
 
@@ -155,7 +153,8 @@ class _Reader(Sheet):
     def row(self, section: str, keys: set[str], raw: Any, at: int, order: list[str]) -> Row | None:
         optional = {"case", "verified", *_OPTIONAL.get(section, ())}
         way = raw.get("from") if isinstance(raw, dict) else None
-        optional -= {"BackendTLSPolicy": {"section"}, "value": {"values"}}.get(str(way), set())
+        optional -= {"section"} if way == "BackendTLSPolicy" else set()
+        optional -= {"values"} if way in ("value", "name", "number") else set()
         if not self.mapping(f"{section} row", raw, keys, at, optional, wrong_in_row):
             return None
         line = self.lines[id(raw), "releases"]
@@ -167,10 +166,8 @@ class _Reader(Sheet):
         if double := sorted({r for r in releases if releases.count(r) > 1}, key=release_key):
             self.error(line, f"releases name {', '.join(double)} twice")
         return Row(
-            id=raw["id"],
+            **{key: raw[key] for key in ("id", "text", "source")},
             section=section,
-            text=raw["text"],
-            source=raw["source"],
             releases=frozenset(releases),
             backends=_KNOWN["backends"] if raw["backends"] == "all" else tuple(raw["backends"]),
             routes=ROUTE_KINDS if raw["routes"] == "all" else tuple(raw["routes"]),

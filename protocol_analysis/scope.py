@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 # What is looked up by name.
-_NAMED = "services service_imports backends gateways gateway_classes routes listener_sets"
+_NAMED = (
+    *("services", "service_imports", "backends", "gateways", "gateway_classes", "routes"),
+    *("listener_sets", "proxies", "filters"),
+)
 # What a route hangs on; a ListenerSet hangs on a Gateway in turn.
 _HOLDERS = ("Gateway", "ListenerSet", "XListenerSet")
 
@@ -36,16 +39,14 @@ class Scope:
 
     def __init__(self, inventory: Inventory) -> None:
         self._nearest: dict[tuple[str, ...], list[Any]] = {}
-        for name in (*_NAMED.split(), "proxies", "filters"):
+        for name in _NAMED:
             self._add(getattr(inventory, name))
         self._grants: dict[tuple[str, str], list[ReferenceGrant]] = {}
         for grant in inventory.grants:
             self._grants.setdefault((grant.meta.world, grant.meta.namespace), []).append(grant)
         self._tls: dict[tuple[str, str, str], list[Policy]] = {}
         for policy in inventory.tls_policies:
-            for kind, name in dict.fromkeys(
-                (wanted.kind, wanted.name) for wanted in policy.targets
-            ):
+            for kind, name in {(wanted.kind, wanted.name) for wanted in policy.targets}:
                 self._tls.setdefault((policy.meta.world, kind, name), []).append(policy)
 
     def _add(self, objects: Iterable[Any]) -> None:
@@ -59,8 +60,8 @@ class Scope:
     ) -> list[Any]:
         """The objects of that name nearest to `seen_from`; several where none is nearer."""
         for place in _places(seen_from.position.file):
-            found = self._nearest.get((place, seen_from.world, group, kind, namespace, name))
-            if found:
+            key = (place, seen_from.world, group, kind, namespace, name)
+            if found := self._nearest.get(key):
                 return found
         return []
 
@@ -89,14 +90,12 @@ class Scope:
         if namespace == origin.namespace:
             return True
         source = (origin.group, origin.kind, origin.namespace)
-        for grant in self._grants.get((origin.world, namespace), ()):
-            admits = any((o.group, o.kind, o.namespace) == source for o in grant.origins)
-            reaches = any(
-                (t.group, t.kind) == (group, kind) and t.name in ("", name) for t in grant.targets
-            )
-            if admits and reaches:
-                return True
-        return False
+        wanted = {(group, kind, ""), (group, kind, name)}
+        return any(
+            source in ((o.group, o.kind, o.namespace) for o in grant.origins)
+            and not wanted.isdisjoint((t.group, t.kind, t.name) for t in grant.targets)
+            for grant in self._grants.get((origin.world, namespace), ())
+        )
 
     def has_tls_policy(self, target: Target, section: str) -> bool:
         """Whether a BackendTLSPolicy means this very object, at this port."""

@@ -9,7 +9,7 @@ from protocol_analysis.attaching import layer_of
 from protocol_analysis.envoy import Flags, Setting
 from protocol_analysis.model import Backend, Service, Target
 from protocol_analysis.policies import Policy
-from protocol_analysis.resolver import Resolution
+from protocol_analysis.resolution import Resolution
 from protocol_analysis.rows import Rules
 from protocol_analysis.upstream import spoken
 

@@ -22,7 +22,9 @@ from protocol_analysis.model import (
     name_of,
 )
 from protocol_analysis.policies import Definition, Policy
-from protocol_analysis.resolver import Reason, Resolution, reason_of, resolve_with
+from protocol_analysis.readers import Reader
+from protocol_analysis.resolution import Reason, Resolution, reason_of
+from protocol_analysis.resolver import resolve_with
 from protocol_analysis.rows import Rules
 from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
@@ -47,31 +49,19 @@ NOTES = {
 _UNKNOWN = ("no-object", "ambiguous")
 
 
-def resolve(
-    inventory: Inventory, implementation: str = "envoy-gateway", release: str | None = None
-) -> list[Resolution]:
-    """One Resolution per backend reference, in the order of the manifests, with its upstream.
-
-    Raises RulesetError for an implementation or a release that is not known. For an implementation
-    without wire rules `upstream` is what the protocol says by itself: neighbours and policies are
-    not known.
-
-    >>> from protocol_analysis.manifests import load
-    >>> first = resolve(load("data/sample"), release="v1.8.3")[0]
-    >>> first.protocol, first.upstream
-    ('GRPC', 'h2')
-    """
-    return speak(inventory, *rules_of(implementation, release))
-
-
-def rules_of(implementation: str, release: str | None) -> tuple[Rules, Rules | None]:
+def rules_of(reader: Reader) -> tuple[Rules, Rules | None]:
     """The rules for protocols and, where there are any, those for the wire."""
-    rules = ruleset(implementation).at(release)
-    return rules, wire(implementation).at(release) if wired(implementation) else None
+    rules = ruleset(reader.implementation).at(reader.release, mesh=reader.mesh)
+    if rules.mesh or not wired(reader.implementation):
+        return rules, None
+    return rules, wire(reader.implementation).at(reader.release)
 
 
 def speak(inventory: Inventory, rules: Rules, wires: Rules | None) -> list[Resolution]:
-    """The same with rules at hand: those of a release, or of a proposal."""
+    """One Resolution per backend reference, in the order of the manifests, with its upstream.
+
+    Without wire rules that is what the protocol says by itself.
+    """
     passed_over: dict[tuple[str, ...], Reason] = {}
     if wires is not None:
         inventory, passed_over = seen(inventory, wires)

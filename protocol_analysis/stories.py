@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
-from protocol_analysis.compare import Change, Key, key_of
-from protocol_analysis.edits import facts, holds
-from protocol_analysis.model import Inventory
+from protocol_analysis.compare import Change, Key, editor_of, key_of
+from protocol_analysis.edits import Editor, facts
+from protocol_analysis.model import ROUTE_KINDS
 from protocol_analysis.reading import Cluster
-from protocol_analysis.resolver import Resolution
+from protocol_analysis.readings import who
+from protocol_analysis.resolution import Resolution
 
 Told = TypeVar("Told", Change, Resolution)
 
@@ -40,7 +41,7 @@ def proxy_protocol(told: Sequence[Told]) -> list[Told]:
 
 def outside_routes(told: Sequence[Told]) -> list[Told]:
     """Those that the gateway itself calls: for authorisation, for telemetry."""
-    return [each for each in told if any(side.ref.site for side in _sides(each))]
+    return [each for each in told if _sides(each)[0].route.kind not in ROUTE_KINDS]
 
 
 def afterwards(changes: Sequence[Change]) -> list[Resolution]:
@@ -71,16 +72,16 @@ def not_kept(clusters: Sequence[Cluster], changes: Sequence[Change]) -> list[Cha
     []
     """
     inventories = {cluster.name: cluster.inventory for cluster in clusters}
-    return [
-        change
-        for change in changes
-        if not all(_gone(inventories[change.before.route.cluster], change))
-    ]
-
-
-def _gone(inventory: Inventory, change: Change) -> Iterator[bool]:
-    for edit in filter(None, (change.keep, change.adopt)):
-        yield holds(inventory, edit, change.before, change.after)
+    editors: dict[Any, Editor] = {}
+    found = []
+    for change in changes:
+        place = (change.before.route.cluster, who(change.before), who(change.after))
+        if place not in editors:
+            editors[place] = editor_of(inventories[place[0]], *place[1:])
+        edits = filter(None, (change.keep, change.adopt))
+        if not all(editors[place].holds(edit, change.before) for edit in edits):
+            found.append(change)
+    return found
 
 
 def _because(told: Sequence[Told], row: str) -> list[Told]:

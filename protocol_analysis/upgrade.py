@@ -123,7 +123,7 @@ def upgrade(
     return [
         change
         for cluster in clusters
-        for change in compare(cluster.inventory, cluster.reader, end, via)
+        for change in compare(cluster.inventory, cluster.reader, end, via, cluster.meshes)
     ]
 
 

@@ -8,7 +8,7 @@ its own instead.
 from __future__ import annotations
 
 from protocol_analysis.envoy import CONFIGS, Flags, Settings, Upstream, asker
-from protocol_analysis.resolver import Reason, reason_of
+from protocol_analysis.resolution import Reason, reason_of
 from protocol_analysis.rows import Rules
 
 

@@ -20,7 +20,7 @@ from protocol_analysis.envoy import CONFIGS, KINDS, Flags, Setting
 from protocol_analysis.model import Inventory, Meta, name_of
 from protocol_analysis.policies import Definition, Policy
 from protocol_analysis.releases import RulesetError, expand, release_key
-from protocol_analysis.resolver import Reason
+from protocol_analysis.resolution import Reason
 from protocol_analysis.rows import Row, Rules, Ruleset
 from protocol_analysis.rules import overlaps, ruleset, wrong_in_row
 from protocol_analysis.sheets import Sheet

@@ -74,11 +74,17 @@ def flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+LISTS = ("reasons", "readings")
+
+
 def csv_rows(text: str) -> list[dict[str, Any]]:
     """The lines of a csv as a standard reader has them; lists are JSON."""
     lines = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
     return [
-        {name: json.loads(cell) if name == "reasons" else cell for name, cell in line.items()}
+        {
+            name: json.loads(cell) if name in ("reasons", "readings") else cell
+            for name, cell in line.items()
+        }
         for line in lines
     ]
 
@@ -133,11 +139,11 @@ WRONG = [
     (["resolve"], "no PATH given"),
     (["resolve", ""], "write . for the current folder"),
     (["resolve", "shop.yaml", "--release", "latest"], "v1.9.0"),
-    (["resolve", "shop.yaml", "--implementation", "envoy"], "there are apisix, "),
+    (["resolve", "shop.yaml", "--implementation", "envoy"], "there are agentgateway, "),
     (["resolve", "shop.yaml", "--cluster", "east"], "NAME=PATH"),
     (["resolve", "--cluster", "=shop.yaml"], "NAME=PATH"),
     (["resolve", "--cluster", "a=shop.yaml", "--cluster", "a=shop.yaml"], "named twice"),
-    (["resolve", "--cluster", "a=shop.yaml@envoy-gatway:v1.8.3"], "there are apisix, "),
+    (["resolve", "--cluster", "a=shop.yaml@envoy-gatway:v1.8.3"], "there are agentgateway, "),
     (["resolve", "-", "-"], "standard input is named twice"),
     (["resolve", "shop.yaml", "-o", "xml"], "markdown"),
     (["guess"], "resolve"),

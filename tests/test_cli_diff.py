@@ -13,8 +13,8 @@ from tests.support import ROOT
 SAMPLE = str(ROOT / "data" / "sample")
 DIFF_KEYS = {
     "cluster", "route", "rule", "role", "backend", "backendRef", "appProtocol", "from", "to",
-    "before", "after", "effect", "transient", "causes", "keep", "adopt", "referencedAt",
-    "declaredAt",
+    "before", "after", "effect", "transient", "causes", "keep", "adopt", "readings",
+    "referencedAt", "declaredAt",
 }  # fmt: skip
 Captured = pytest.CaptureFixture[str]
 

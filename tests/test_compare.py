@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from protocol_analysis import Inventory, RulesetError, compare, load, ruleset
-from protocol_analysis.compare import EFFECTS, Change, key_of, reader, resolved, way
+from protocol_analysis.compare import EFFECTS, Change, key_of, resolved, way
 from protocol_analysis.explain import explain
 from protocol_analysis.history import history, parse_history
 from protocol_analysis.model import Meta, ObjectRef
+from protocol_analysis.readers import reader
 from protocol_analysis.reading import read
+from protocol_analysis.readings import resolve
 from protocol_analysis.releases import finals
-from protocol_analysis.speaking import resolve
 from protocol_analysis.stories import composed, not_kept, transients, unexplained
 from protocol_analysis.upgrade import order, release_of, summary
 from tests.support import ROOT, SHARED, needs_shared

@@ -148,7 +148,7 @@ def one_reference(row: Row) -> Inventory:
         position=AT,
     )
     service = (Service(meta=meta, ports=(port,)),)
-    backend = Backend(meta=meta, app_protocols=tuple(declared or ()) if kind == "Backend" else ())
+    backend = Backend(meta=meta, app_protocol=tuple(declared or ()) if kind == "Backend" else ())
     ref = BackendRef(
         rule=0,
         role="forward",

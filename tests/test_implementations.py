@@ -19,6 +19,7 @@ from protocol_analysis import (
     resolve,
     ruleset,
 )
+from tests.support import ENVOY, gateways
 
 VALUES = (
     "kubernetes.io/h2c", "kubernetes.io/ws", "kubernetes.io/wss", "http", "https", "http2", "HTTP2",
@@ -39,8 +40,13 @@ MATRIX = {
     "kuma": ("tcp", "tcp", "tcp", H1, "tcp", H2, H2, H2, "tcp", "tcp"),
     "aws-load-balancer-controller": (H2, H1, H1, H1, H1, H1, H1, H1, H1, H1),
     "gke": (H2, H1, H1, H1, H1, H1, "h2+tls", H1, H1, H1),
+    "agentgateway": (H2, H1, "tcp", H1, "tcp", H2, H2, H2, "client", "client"),
     "gateway-api": (H2, H1, "-", *("client",) * 7),
+    "kubernetes": (H2, H1, TLS, *("client",) * 7),
+    # What it says of a ServiceImport; it has no word for a Service.
+    "mcs-api": (H2, *("client",) * 9),
 }  # fmt: skip
+OF_IMPORTS = {"mcs-api"}
 
 
 def resolved(folder: Path, implementation: str, value: str | None, **more: str) -> Resolution:
@@ -72,7 +78,9 @@ def word(answer: Resolution) -> str:
 
 @pytest.mark.parametrize("name", MATRIX)
 def test_what_is_made_of_each_value(name: str, tmp_path: Path) -> None:
-    assert tuple(word(resolved(tmp_path, name, value)) for value in VALUES) == MATRIX[name]
+    kind = "ServiceImport" if name in OF_IMPORTS else "Service"
+    found = tuple(word(resolved(tmp_path, name, value, kind=kind)) for value in VALUES)
+    assert found == MATRIX[name]
 
 
 def test_every_ruleset_has_its_line_here() -> None:
@@ -92,6 +100,8 @@ CASES = {
     "https for gRPC": ("traefik", {"route": "GRPCRoute"}, "https", "h2+tls"),
     "http is not for gRPC": ("traefik", {"route": "GRPCRoute"}, "http", "-"),
     "https before it was known": ("contour", {"release": "1.30"}, "https", "-"),
+    "a port's name says TLS": ("traefik", {"name": "https-web"}, None, TLS),
+    "and not where something is declared": ("traefik", {"name": "https"}, "http", H1),
 }  # fmt: skip
 
 
@@ -117,74 +127,10 @@ def test_a_release_between_those_that_are_listed() -> None:
 
 def test_from_one_implementation_to_another(tmp_path: Path) -> None:
     """The same Gateways, read by another one; Gateway and class need not be its own."""
-    text = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: GatewayClass
-metadata: {name: eg}
-spec: {controllerName: gateway.envoyproxy.io/gatewayclass-controller}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: web}
-spec: {gatewayClassName: eg, listeners: [{name: http, protocol: HTTP, port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: s}
-spec: {ports: [{port: 80, appProtocol: http2}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: r}
-spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: s, port: 80}]}]}
-"""
-    file = tmp_path / "a.yaml"
-    file.write_text(text, encoding="utf-8")
-    (change,) = compare(load(file), "envoy-gateway@v1.8.3", "istio@1.26")
+    inventory = load(gateways(tmp_path, "http2", envoy=ENVOY))
+    (change,) = compare(inventory, "envoy-gateway@v1.8.3", "istio@1.26")
     assert (change.before.upstream, change.after.upstream, change.effect) == (H1, H2, "breaks")
     assert change.keep is not None
     assert change.keep.value is None  # nothing declared is HTTP/1.1 to both
     assert change.adopt is not None
     assert change.adopt.value == "kubernetes.io/h2c"
-
-
-SHARED = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: GatewayClass
-metadata: {name: CLASS}
-spec: {controllerName: CONTROLLER}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: CLASS}
-spec: {gatewayClassName: CLASS, listeners: [{name: http, protocol: HTTP, port: 80}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: CLASS}
-spec: {parentRefs: [{name: CLASS}], rules: [{backendRefs: [{name: s, port: 80}]}]}
----
-"""
-
-
-def test_of_a_shared_service_each_route_is_read_by_its_own(tmp_path: Path) -> None:
-    """`http2` is HTTP/1.1 to Envoy Gateway and HTTP/2 to Istio, on the very same port."""
-    classes = {
-        "eg": "gateway.envoyproxy.io/gatewayclass-controller",
-        "istio": "istio.io/gateway-controller",
-    }
-    text = "".join(
-        SHARED.replace("CLASS", name).replace("CONTROLLER", controller)
-        for name, controller in classes.items()
-    )
-    service = {"ports": [{"port": 80, "appProtocol": "http2"}]}
-    text += yaml.safe_dump(
-        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": service}
-    )
-    file = tmp_path / "a.yaml"
-    file.write_text(text, encoding="utf-8")
-    inventory = load(file)
-    for implementation, own, spoken in (("envoy-gateway", "eg", H1), ("istio", "istio", H2)):
-        answers = {answer.route.name: answer for answer in resolve(inventory, implementation)}
-        assert word(answers.pop(own)) == spoken
-        assert [answer.outcome for answer in answers.values()] == ["other-implementation"]

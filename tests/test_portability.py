@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from protocol_analysis import load
-from protocol_analysis.compare import reader
 from protocol_analysis.formats import render
-from protocol_analysis.portability import Portability, everyone, meanings, portability
+from protocol_analysis.portability import Portability, meanings, portability
+from protocol_analysis.readers import everyone, reader
 from protocol_analysis.tables.portability import portability_table, value_matrix
 from tests.support import ROOT
 

@@ -33,7 +33,7 @@ def one(kind: str, value: str, release: str) -> Coverage:
     inventory = Inventory(
         services=service if kind == "Service" else (),
         service_imports=service if kind == "ServiceImport" else (),
-        backends=(Backend(meta=meta, app_protocols=(value,)),) if kind == "Backend" else (),
+        backends=(Backend(meta=meta, app_protocol=(value,)),) if kind == "Backend" else (),
     )
     return coverage(inventory, release=release)[0]
 

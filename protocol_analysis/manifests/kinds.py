@@ -96,7 +96,7 @@ def _backend(node: Mapping, source: Source, group: str, kind: str) -> Backend:
     tls = get(node, "spec", "tls")
     return Backend(
         meta=meta_of(node, source, group, kind),
-        app_protocols=() if rejected else tuple(text(value) for value in values),
+        app_protocol=None if rejected else tuple(text(value) for value in values) or None,
         type=text(get(node, "spec", "type"), "Endpoints"),
         addresses=frozenset(
             address

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from protocol_analysis.compare import Reader
-from protocol_analysis.portability import Portability, everyone, value_words
+from protocol_analysis.portability import Portability, value_words
+from protocol_analysis.readers import Reader, everyone
 from protocol_analysis.tables.frames import frame, text
 
 PORTABILITY_COLUMNS = {
@@ -58,7 +58,7 @@ def value_matrix(
 
     Behind an HTTPRoute, without policies. `?`: nobody has verified it; `not read`: turned away.
 
-    >>> from protocol_analysis.compare import reader
+    >>> from protocol_analysis.readers import reader
     >>> value_matrix([reader("gke")], ["HTTP2", None]).loc["gke@v1.0.0"].to_list()
     ['h2+tls ?', 'http/1.1 ?']
     """

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from protocol_analysis.coverage import CLASSES, Coverage
-from protocol_analysis.model import BACKEND_GROUPS, Inventory, Problem
+from protocol_analysis.model import BACKEND_GROUPS, Inventory, Problem, values_of
 from protocol_analysis.reading import Read
+from protocol_analysis.readings import readings_text
 from protocol_analysis.remedies import UNREAD, remedy, unheard, worst
 from protocol_analysis.rows import Ruleset
 from protocol_analysis.tables.frames import frame, text
@@ -31,6 +32,7 @@ COVERAGE_COLUMNS = {
     "standard": "bool",
     "recognised": "bool",
     "routes": "int64",
+    "readings": "string",
     "why": "string",
     "declared_at": "string",
 }
@@ -122,6 +124,7 @@ def coverage_table(rows: Sequence[Coverage]) -> pd.DataFrame:
                 c.standard,
                 c.recognised,
                 c.routes,
+                readings_text(c.readings),
                 c.resolution.deciding.text,
                 str(c.declared_at),
             )
@@ -161,7 +164,7 @@ def numbers_table(rows: Sequence[Coverage]) -> pd.DataFrame:
 
 def declared_table(rows: Sequence[Coverage]) -> pd.DataFrame:
     """Declared values (lines, most frequent first) by kind (columns), with a total."""
-    values = [(value, c.meta.kind) for c in rows for value in _declared(c)]
+    values = [(value, c.meta.kind) for c in rows for value in values_of(c.app_protocol)]
     frame = pd.DataFrame(values, columns=["app_protocol", "kind"], dtype="string")
     counts = pd.crosstab(frame["app_protocol"], frame["kind"]).reindex(
         columns=list(BACKEND_GROUPS), fill_value=0
@@ -173,11 +176,6 @@ def declared_table(rows: Sequence[Coverage]) -> pd.DataFrame:
         .sort_values(["total", "app_protocol"], ascending=[False, True])
         .set_index("app_protocol")
     )
-
-
-def _declared(row: Coverage) -> tuple[str, ...]:
-    value = row.app_protocol
-    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 def worst_table(rows: Sequence[Coverage], ruleset: Ruleset, most: int = 3) -> pd.DataFrame:

@@ -8,7 +8,8 @@ import pandas as pd
 
 from protocol_analysis.model import ROUTE_KINDS
 from protocol_analysis.outputs import VERDICTS, Compared
-from protocol_analysis.resolver import Resolution
+from protocol_analysis.readings import readings_text, who
+from protocol_analysis.resolution import Resolution
 from protocol_analysis.tables.frames import frame, text
 
 RESOLUTION_COLUMNS = {
@@ -30,7 +31,9 @@ RESOLUTION_COLUMNS = {
     "row": "string",
     "why": "string",
     "source": "string",
+    "implementation": "string",
     "release": "string",
+    "readings": "string",
     "referenced_at": "string",
     "declared_at": "string",
 }
@@ -75,7 +78,9 @@ def resolution_table(rows: Sequence[Resolution]) -> pd.DataFrame:
                 r.deciding.row,
                 r.deciding.text,
                 r.deciding.source,
+                who(r).name,
                 r.release,
+                readings_text(r.readings),
                 str(r.ref.position),
                 text(r.declared_at),
             )

@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from protocol_analysis.compare import EFFECTS, Change, reader, way
+from protocol_analysis.compare import EFFECTS, Change, way
 from protocol_analysis.explain import Account
 from protocol_analysis.history import Cause
+from protocol_analysis.readers import reader
 from protocol_analysis.reading import Cluster
+from protocol_analysis.readings import readings_text, resolve, word_of
 from protocol_analysis.releases import line_of
-from protocol_analysis.resolver import Resolution
-from protocol_analysis.speaking import resolve
 from protocol_analysis.tables.frames import frame, text
 from protocol_analysis.upgrade import Step, requirements, summary
 
@@ -34,6 +34,7 @@ CHANGE_COLUMNS = {
     "release_notes": "string",
     "keep": "string",
     "adopt": "string",
+    "readings": "string",
     "referenced_at": "string",
 }
 UPGRADE_COLUMNS = {
@@ -68,12 +69,13 @@ def change_table(changes: Sequence[Change]) -> pd.DataFrame:
                 text(c.after.app_protocol),
                 c.before.release,
                 c.after.release,
-                wire_text(c.before),
-                wire_text(c.after),
+                word_of(c.before),
+                word_of(c.after),
                 _each(_since(cause) for cause in c.causes),
                 _each(cause.notes for cause in c.causes),
                 str(c.keep) if c.keep else "none",
                 str(c.adopt) if c.adopt else "none",
+                readings_text(c.readings),
                 str(c.before.ref.position),
             )
             for c in changes
@@ -111,7 +113,7 @@ def wire_table(clusters: Sequence[Cluster], start: str, end: str | None = None) 
     for cluster in clusters:
         answers = [resolve(cluster.inventory, cluster.implementation, r) for r in releases]
         for same in zip(*answers, strict=True):
-            words = tuple(map(wire_text, same))
+            words = tuple(map(word_of, same))
             value = text(same[-1].app_protocol).replace(_PREFIX, "eg/") or "no value"
             case = (same[0].ref.kind, value, same[0].ref.site or same[0].route.kind, *words)
             if len(set(words)) > 1:
@@ -148,14 +150,6 @@ def account_table(accounts: Sequence[Account], most: int = 1) -> pd.DataFrame:
     """The claims of the first accounts, in order; columns as in `ACCOUNT_COLUMNS`."""
     claims = (claim for account in accounts[:most] for claim in account.claims)
     return frame(((c.step, c.text, c.source) for c in claims), ACCOUNT_COLUMNS)
-
-
-def wire_text(answer: Resolution) -> str:
-    """What is spoken, in a word: `h2`, `auto+tls`, `not read`; by several Gateways, `differs`."""
-    if answer.protocol is None:
-        return "not read"
-    word = "differs" if answer.by_gateway else answer.upstream or "unknown"
-    return f"{word}+tls" if answer.tls else word
 
 
 def _unlike(name: str, rows: dict[str, Any]) -> str:
