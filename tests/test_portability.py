@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ import yaml
 
 from protocol_analysis import load
 from protocol_analysis.formats import render
+from protocol_analysis.plots import declared_matrix_plot, implementations_plot
 from protocol_analysis.portability import Portability, meanings, portability
 from protocol_analysis.readers import everyone, reader
-from protocol_analysis.tables.portability import portability_table, value_matrix
+from protocol_analysis.tables import declared_matrix, portability_table, value_matrix
 from tests.support import ROOT
 
 
@@ -88,8 +90,27 @@ def test_every_meaning_has_a_source_and_every_reading_too(tmp_path: Path) -> Non
 
 
 def test_the_readme_shows_what_the_rulesets_say() -> None:
-    matrix = value_matrix()
-    lines = [{"": name, **{str(k): v for k, v in line.items()}} for name, line in matrix.iterrows()]
-    columns = {key: (lambda row, key=key: row[key]) for key in ("", *matrix.columns)}
-    table = render(lines, "markdown", columns, {})
+    matrix = value_matrix().reset_index()
+    lines = matrix.to_dict("records")
+    table = render(lines, "markdown", {str(key): itemgetter(key) for key in matrix.columns}, {})
     assert table.strip() in (ROOT / "README.md").read_text(encoding="utf-8"), f"write:\n{table}"
+
+
+def test_the_pictures_show_the_tables(tmp_path: Path) -> None:
+    """What is unverified and what was not meant can be seen, cell by cell."""
+    matrix = value_matrix()
+    picture = implementations_plot(matrix)
+    assert picture.shows(matrix)
+    assert picture.data.loc["gateway gke@v1.0.0", "HTTP2"] == "h2+tls ?"
+    three = ("istio", "kuma", "contour")
+    found = rows(tmp_path, "grpc", "grpc", "kubernetes.io/h2c", readers=three)
+    declared = declared_matrix(found)
+    assert declared_matrix_plot(declared).shows(declared)
+    assert declared.columns.to_list() == ["grpc: 2", "kubernetes.io/h2c: 1"]
+    assert dict(zip(declared.index, declared.to_numpy().tolist(), strict=True)) == {
+        ("gateway", "istio@v1.19.0"): ["h2", "h2"],
+        ("gateway", "contour@v1.31.0"): ["not read !", "h2"],
+        ("mesh", "kuma@v2.0.0"): ["h2 ?", "tcp ! ?"],
+        ("all", "right in all"): ["none", "none"],
+    }
+    assert declared_matrix(found, kind="ServiceImport").empty

@@ -13,6 +13,7 @@ from protocol_analysis.plots.grid import (
     rulebook_plot,
     rulebook_steps,
 )
+from protocol_analysis.plots.implementations import declared_matrix_plot, implementations_plot
 from protocol_analysis.plots.steps import steps_plot
 from protocol_analysis.plots.upgrades import effect_plot, wire_plot
 from protocol_analysis.plots.wild import wild_plot
@@ -21,8 +22,10 @@ __all__ = [
     "OUTCOMES",
     "Picture",
     "class_plot",
+    "declared_matrix_plot",
     "declared_plot",
     "effect_plot",
+    "implementations_plot",
     "outcome_plot",
     "route_kinds_plot",
     "rulebook_cells",

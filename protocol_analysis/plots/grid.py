@@ -20,6 +20,7 @@ from protocol_analysis.drawing import (
     PLAIN,
     SIZE,
     SMALL,
+    TINY,
     Look,
     Mark,
     Picture,
@@ -42,7 +43,8 @@ CELLS = {
     "-": (Look(PAPER), "the kind is not accepted as a backend"),
 }
 NOT_READ = Look("#E4E4E4")
-_CELL, _GAP = 0.26, 0.62  # inches: a line, and what a panel needs beside its lines
+# Inches: a line, what a panel needs beside its lines, and the second line of a column's head.
+_CELL, _GAP, _HEAD = 0.26, 0.62, 0.14
 _LETTER = 0.0076  # of the width, for a letter of a line's name
 
 
@@ -124,16 +126,33 @@ def _in_words(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"spoken": pd.Series(said, dtype="object")})
 
 
-def grid(cells: pd.DataFrame, title: str, subtitle: str, known: Known = CELLS) -> Picture:
-    """Cells as fields with words in them; `known` has the look and the meaning of each word."""
+def _each_in_words(cells: pd.DataFrame) -> pd.DataFrame:
+    """Every cell by the name of its column; one column, `spoken`."""
+    said = {
+        name: ", ".join(f"{head} {says}" for head, says in cells.loc[name].items())
+        for name in cells.index
+    }
+    return pd.DataFrame({"spoken": pd.Series(said, dtype="object")})
+
+
+def grid(
+    cells: pd.DataFrame, title: str, subtitle: str, known: Known = CELLS, *, joined: bool = True
+) -> Picture:
+    """Cells as fields with words in them; `known` has the look and the meaning of each word.
+
+    `joined`: neighbours that say the same are one field, as along releases; values are no sequence.
+    """
     panels = {
         panel: list(names) for panel, names in groupby(cells.index, lambda n: str(n).split(" ")[0])
     }
-    said = [f"{name}: {spoken}" for name, spoken in _in_words(cells)["spoken"].items()]
+    words = _in_words(cells) if joined else _each_in_words(cells)
+    said = [f"{name}: {spoken}" for name, spoken in words["spoken"].items()]
+    heads = [str(name).replace("/", "/\n", 1) for name in cells.columns]
+    gap = _GAP + (_HEAD if any("\n" in head for head in heads) else 0)
     marks: list[Mark] = []
     with plain_style():
         key = 0.24 * ((len(_meanings(cells, known)) + 1) // 2)
-        height = 1.03 + key + _CELL * len(cells) + _GAP * len(panels)
+        height = 1.03 + key + _CELL * len(cells) + gap * len(panels)
         figure = titled_figure(height, title, subtitle)
         longest = max((len(str(name).split(" ", 1)[1]) for name in cells.index), default=0)
         left = min(0.4, max(0.225, longest * _LETTER))
@@ -142,31 +161,35 @@ def grid(cells: pd.DataFrame, title: str, subtitle: str, known: Known = CELLS) -
         for panel, names in panels.items():
             tall = _CELL * len(names)
             axis = figure.add_axes((left, (top - tall) / height, 0.99 - left, tall / height))
-            marks += _panel(axis, panel, cells.loc[names], known)
-            top -= tall + _GAP
+            axis.set_xticks([i + 0.5 for i in range(len(heads))], heads)
+            marks += _panel(axis, panel, cells.loc[names], known, joined=joined)
+            top -= tall + gap
     ends = list(dict.fromkeys([*cells.columns[:1], *cells.columns[-1:]]))
-    about = " to ".join(["; ".join([title, *ends[:1]]), *ends[1:]])
+    about = " to ".join(["; ".join([title, *ends[:1]]), *ends[1:]]) if joined else title
     return Picture(figure=figure, alt=sentence(". ".join([about, *said])), marks=tuple(marks))
 
 
-def _panel(axis: Axes, kind: str, cells: pd.DataFrame, known: Known) -> list[Mark]:
+def _panel(axis: Axes, kind: str, cells: pd.DataFrame, known: Known, *, joined: bool) -> list[Mark]:
     axis.set_xlim(0, len(cells.columns))
     axis.set_ylim(len(cells), 0)
     axis.set_title(kind, fontsize=SIZE, loc="left", weight="bold", pad=4)
-    axis.set_xticks([i + 0.5 for i in range(len(cells.columns))], list(cells.columns))
     name_lines(axis, [str(name).split(" ", 1)[1] for name in cells.index], offset=0.5)
     axis.tick_params(length=0, labelsize=SMALL)
+    if any("\n" in head.get_text() for head in axis.get_xticklabels()):
+        axis.tick_params(axis="x", labelsize=TINY)
     marks: list[Mark] = []
     for y, name in enumerate(cells.index):
         x = 0
-        for says, run in _runs(cells.loc[name]):
+        line = cells.loc[name]
+        alone = ((str(says), [str(head)]) for head, says in line.items())
+        for says, run in _runs(line) if joined else alone:
             look = _cell_look(says, known)
             field = box(axis, (x, y, len(run), 1), look)
             field.set(edgecolor="#b9b9b9", linewidth=0)  # of the hatch
             gap = Rectangle((x, y), len(run), 1, fill=False, edgecolor=PAPER, linewidth=1.5)
             axis.add_patch(gap)
             word = tag(axis, x + len(run) / 2, y + 0.52, says, look)
-            marks += [(str(name), line, word) for line in run]
+            marks += [(str(name), head, word) for head in run]
             x += len(run)
     return marks
 
@@ -192,7 +215,10 @@ def _cell_key(figure: Figure, cells: pd.DataFrame, known: Known, left: float) ->
 def _meanings(cells: pd.DataFrame, known: Known) -> dict[str, str]:
     there = set(cells.to_numpy().ravel())
     plain = sorted(word for word in there if word not in known)
-    meanings = {word: meaning for word, (_, meaning) in known.items() if word in there}
+    meanings: dict[str, str] = {}
+    for word, (_, meaning) in known.items():
+        if word in there and meaning not in ("", *meanings.values()):
+            meanings[word] = meaning
     meanings |= {word: "read" for word in plain if not word.startswith("(")}
     defaults = [word for word in plain if word.startswith("(")]
     if defaults:

@@ -8,6 +8,7 @@ that may be missing are `Int64`.
 from protocol_analysis.tables.frames import check, use_notebook_display
 from protocol_analysis.tables.portability import (
     PORTABILITY_COLUMNS,
+    declared_matrix,
     portability_table,
     value_matrix,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "class_table",
     "clusters_table",
     "coverage_table",
+    "declared_matrix",
     "declared_table",
     "effect_table",
     "knowledge_table",
