@@ -60,8 +60,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "outputs": {*CORE, "manifests"},
     "reading": {*CORE, "readers", "readings", "coverage", "manifests"},
     "formats": set(),
+    "comparing": {*CORE, "attaching", "wiring", "rulebook", "sheets"},
     "tables": {
         *CORE,
+        "comparing",
         "readers",
         "readings",
         "compare",
@@ -131,6 +133,7 @@ TOUCH_THE_WORLD = {
     "history",
     "claims",
     "portability",
+    "comparing",
     "wild",
     "arguments",
     "cli",

@@ -91,7 +91,7 @@ def test_every_meaning_has_a_source_and_every_reading_too(tmp_path: Path) -> Non
 
 def test_the_readme_shows_what_the_rulesets_say() -> None:
     matrix = value_matrix().reset_index()
-    lines = matrix.to_dict("records")
+    lines = [{str(key): cell for key, cell in line.items()} for line in matrix.to_dict("records")]
     table = render(lines, "markdown", {str(key): itemgetter(key) for key in matrix.columns}, {})
     assert table.strip() in (ROOT / "README.md").read_text(encoding="utf-8"), f"write:\n{table}"
 

@@ -13,7 +13,12 @@ from protocol_analysis.plots.grid import (
     rulebook_plot,
     rulebook_steps,
 )
-from protocol_analysis.plots.implementations import declared_matrix_plot, implementations_plot
+from protocol_analysis.plots.implementations import (
+    declared_matrix_plot,
+    implementations_plot,
+    same_cluster_plot,
+    undeclared_plot,
+)
 from protocol_analysis.plots.steps import steps_plot
 from protocol_analysis.plots.upgrades import effect_plot, wire_plot
 from protocol_analysis.plots.wild import wild_plot
@@ -31,7 +36,9 @@ __all__ = [
     "rulebook_cells",
     "rulebook_plot",
     "rulebook_steps",
+    "same_cluster_plot",
     "steps_plot",
+    "undeclared_plot",
     "wild_plot",
     "wire_plot",
 ]

@@ -170,7 +170,7 @@ def grid(
 
 
 def _panel(axis: Axes, kind: str, cells: pd.DataFrame, known: Known, *, joined: bool) -> list[Mark]:
-    axis.set_xlim(0, len(cells.columns))
+    axis.set_xlim(0, max(1, len(cells.columns)))
     axis.set_ylim(len(cells), 0)
     axis.set_title(kind, fontsize=SIZE, loc="left", weight="bold", pad=4)
     name_lines(axis, [str(name).split(" ", 1)[1] for name in cells.index], offset=0.5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from protocol_analysis.drawing import Look, Picture
+from protocol_analysis.drawing import PAPER, Look, Picture
 from protocol_analysis.plots.grid import NOT_READ, Known, grid
 from protocol_analysis.plots.upgrades import WIRES
 
@@ -47,6 +47,45 @@ def declared_matrix_plot(matrix: pd.DataFrame) -> Picture:
     words = dict.fromkeys(str(word) for word in matrix.to_numpy().ravel())
     looks: Known = {word: _judged(word) for word in words} | {"none": (NOT_READ, "")}
     return grid(_flat(matrix), title, subtitle, looks, joined=False)
+
+
+SAME: Known = {
+    "same": (Look("#0072B2", light=True), "the very same Envoy cluster"),
+    "differs": (Look("#D55E00", "xxxx"), "another Envoy cluster"),
+    "h2c only": (Look("#E69F00", "////"), "h2c is read, grpc is not"),
+    "grpc only": (Look("#009E73", "////"), "grpc is read, h2c is not"),
+    "neither": (NOT_READ, "neither is read: the route decides"),
+    "-": (Look(PAPER), "the kind, or TLS for it, is not taken"),
+}
+
+
+def same_cluster_plot(table: pd.DataFrame) -> Picture:
+    """Whether `grpc` and h2c make the same Envoy cluster, one panel per kind.
+
+    From a `same_cluster_table`.
+
+    >>> from protocol_analysis import ruleset
+    >>> from protocol_analysis.tables import same_cluster_table
+    >>> same_cluster_plot(same_cluster_table(ruleset())).data.loc["Service HTTPRoute", "v1.9"]
+    'same'
+    """
+    title = "grpc and h2c: what Envoy Gateway makes of each, compared"
+    subtitle = "one backend, alone in its rule; the newest patch of each release line"
+    return grid(table, title, subtitle, SAME)
+
+
+def undeclared_plot(table: pd.DataFrame) -> Picture:
+    """What is spoken to a backend that declares nothing, from an `undeclared_table`.
+
+    >>> from protocol_analysis import ruleset
+    >>> from protocol_analysis.tables import undeclared_table
+    >>> undeclared_plot(undeclared_table(ruleset())).data.loc["clear GRPCRoute", "v1.9"]
+    'h2'
+    """
+    title = "What Envoy Gateway speaks to a Service that declares nothing"
+    subtitle = "in the clear, and with a BackendTLSPolicy; the newest patch of each release line"
+    known = {**WIRES, "-": (Look(PAPER), "TLS is not offered")}
+    return grid(table, title, subtitle, known)
 
 
 def _judged(word: str) -> tuple[Look, str]:

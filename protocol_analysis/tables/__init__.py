@@ -5,6 +5,14 @@ The tables are an interface: notebooks and users' own code build on the column n
 that may be missing are `Int64`.
 """
 
+from protocol_analysis.tables.comparing import (
+    ON_THE_WIRE_COLUMNS,
+    STORY_COLUMNS,
+    on_the_wire_table,
+    same_cluster_table,
+    story_table,
+    undeclared_table,
+)
 from protocol_analysis.tables.frames import check, use_notebook_display
 from protocol_analysis.tables.portability import (
     PORTABILITY_COLUMNS,
@@ -67,6 +75,7 @@ __all__ = [
     "CLAIM_COLUMNS",
     "CLUSTER_COLUMNS",
     "COVERAGE_COLUMNS",
+    "ON_THE_WIRE_COLUMNS",
     "OUTPUT_COLUMNS",
     "PORTABILITY_COLUMNS",
     "PROBLEM_COLUMNS",
@@ -75,6 +84,7 @@ __all__ = [
     "RESOLUTION_COLUMNS",
     "RULEBOOK_COLUMNS",
     "STEP_COLUMNS",
+    "STORY_COLUMNS",
     "SUPPORT_COLUMNS",
     "UPGRADE_COLUMNS",
     "WORST_COLUMNS",
@@ -91,6 +101,7 @@ __all__ = [
     "effect_table",
     "knowledge_table",
     "numbers_table",
+    "on_the_wire_table",
     "outcome_table",
     "outputs_table",
     "portability_table",
@@ -101,8 +112,11 @@ __all__ = [
     "resolution_table",
     "resolved_rulebook_table",
     "rulebook_table",
+    "same_cluster_table",
     "steps_table",
+    "story_table",
     "support_table",
+    "undeclared_table",
     "upgrade_table",
     "use_notebook_display",
     "value_matrix",
