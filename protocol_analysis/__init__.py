@@ -19,6 +19,7 @@ from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.explain import explain
 from protocol_analysis.manifests import load
 from protocol_analysis.model import Inventory, ManifestError, Position
+from protocol_analysis.portability import Portability, portability
 from protocol_analysis.readings import resolve
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.resolution import Reason, Resolution
@@ -32,6 +33,7 @@ __all__ = [
     "Coverage",
     "Inventory",
     "ManifestError",
+    "Portability",
     "Position",
     "Reason",
     "Resolution",
@@ -42,6 +44,7 @@ __all__ = [
     "explain",
     "implementations",
     "load",
+    "portability",
     "resolve",
     "ruleset",
 ]

@@ -96,7 +96,7 @@ def compare(
     start: Reader | str | None,
     end: Reader | str | None = None,
     via: Sequence[str] = (),
-    meshes: Sequence[Reader] = (),
+    meshes: Sequence[Reader | str] = (),
     *,
     with_edits: bool = True,
 ) -> list[Change]:
@@ -122,7 +122,7 @@ def compare(
     others = Others(replace(inventory, gateway_classes=()), first, meshes)
     found = []
     for one, other in pairwise(stops):
-        editor = editor_of(inventory, one, other, meshes) if with_edits else None
+        editor = editor_of(inventory, one, other, others.meshes) if with_edits else None
         for change in _step(inventory, answers, one, other, editor):
             readings = others.beside(0, change.before).readings
             transient = key_of(change.before) in ends

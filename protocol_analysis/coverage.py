@@ -93,7 +93,7 @@ def coverage(
     inventory: Inventory,
     implementation: str = "envoy-gateway",
     release: str | None = None,
-    meshes: Sequence[Reader] = (),
+    meshes: Sequence[Reader | str] = (),
 ) -> list[Coverage]:
     """One row per port of every Service and ServiceImport, and one per Backend, in order.
 

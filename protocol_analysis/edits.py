@@ -86,10 +86,10 @@ class Editor:
         return keep, adopt
 
     def holds(self, edit: Edit, before: Resolution) -> bool:
-        """Whether after an edit both sides give the very same answer for a reference."""
+        """Whether an edit leaves one answer for a reference on both sides, and meshes as before."""
         trial = self._trial(edit.target, before.ref.port, edit.value)
         old, new = (found[before.ref] for found in trial.answers)
-        return facts(old) == facts(new)
+        return trial.undisturbed and facts(old) == facts(new)
 
     def _trial(self, target: Meta, port: int | None, value: str | None) -> _Trial:
         """What both sides speak to all that share the port, with another value there."""
@@ -105,7 +105,10 @@ class Editor:
             now, later = map(_wires, answers)
             same = meshes == [_wires(_answers(changed, side)) for side in self.meshes]
             trial = _Trial(
-                answers=answers, keeps=same and now == today, adopts=same and later == tomorrow
+                answers=answers,
+                undisturbed=same,
+                keeps=same and now == today,
+                adopts=same and later == tomorrow,
             )
             self._tried[target, port, value] = trial
         return self._tried[target, port, value]
@@ -114,6 +117,7 @@ class Editor:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Trial:
     answers: list[dict[BackendRef, Resolution]]
+    undisturbed: bool
     keeps: bool
     adopts: bool
 

@@ -20,7 +20,7 @@ from protocol_analysis.model import (
     Service,
     ServicePort,
 )
-from protocol_analysis.readers import Reader, everyone
+from protocol_analysis.readers import Reader, all_readers, everyone
 from protocol_analysis.readings import alone, word_of
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.scope import Scope
@@ -108,7 +108,7 @@ class Portability:
         }
 
 
-def portability(inventory: Inventory, readers: Sequence[Reader] = ()) -> list[Portability]:
+def portability(inventory: Inventory, readers: Sequence[Reader | str] = ()) -> list[Portability]:
     """One row per port of a Service or ServiceImport that declares a value, in order.
 
     Without readers: every implementation that has a ruleset, at its newest release.
@@ -118,7 +118,7 @@ def portability(inventory: Inventory, readers: Sequence[Reader] = ()) -> list[Po
     >>> row.app_protocol, row.portable
     ('grpc', False)
     """
-    chosen = tuple(readers) or everyone()
+    chosen = all_readers(readers) or everyone()
     scope = Scope(inventory)
     return [
         _of_port(inventory, scope, chosen, service, port)
@@ -131,6 +131,8 @@ def portability(inventory: Inventory, readers: Sequence[Reader] = ()) -> list[Po
 def value_words(value: str | None, reader: Reader, kind: str = "Service") -> tuple[str, bool]:
     """What a reader speaks to a port with a value, and whether that was read in the source.
 
+    `its Service`: it takes the ServiceImport, and reads the Service behind it.
+
     >>> from protocol_analysis.readers import reader
     >>> value_words("grpc", reader("istio")), value_words("HTTP2", reader("gke"))
     (('h2', True), ('h2+tls', False))
@@ -139,8 +141,11 @@ def value_words(value: str | None, reader: Reader, kind: str = "Service") -> tup
     meta = Meta(group=BACKEND_GROUPS[kind], kind=kind, namespace="default", name="s", position=at)
     port = ServicePort(number=80, app_protocol=value, position=at)
     service = Service(meta=meta, ports=(port,))
-    answer = alone(Scope(Inventory()), *rules_of(reader), service, port)
-    return word_of(answer), is_verified(answer)
+    rules, wires = rules_of(reader)
+    answer = alone(Scope(Inventory()), rules, wires, service, port)
+    taken = [row.id for row in rules.find("accepts", kind, answer.site)]
+    stands_for_another = answer.deciding.row in taken
+    return "its Service" if stands_for_another else word_of(answer), is_verified(answer)
 
 
 @cache

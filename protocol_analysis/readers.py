@@ -6,6 +6,7 @@ called in it, whoever else does; that a workload is in it is not to be seen here
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -60,6 +61,15 @@ def reader_of(implementation: str, release: str | None = None, *, mesh: bool = F
     known_release = rules.pick(release)[0]
     mesh = mesh or rules.role == "mesh"
     return Reader(implementation=implementation, release=known_release, mesh=mesh)
+
+
+def all_readers(named: Iterable[Reader | str], *, mesh: bool = False) -> tuple[Reader, ...]:
+    """Readers, each as such or by its name. Raises as `reader` does.
+
+    >>> [str(each) for each in all_readers(["istio", "linkerd"], mesh=True)]
+    ['istio mesh@v1.19.0', 'linkerd@v2.18.0']
+    """
+    return tuple(each if isinstance(each, Reader) else reader(each, mesh=mesh) for each in named)
 
 
 def warning_of(text: str | None, implementation: str = "envoy-gateway") -> str:

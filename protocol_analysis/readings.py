@@ -23,7 +23,7 @@ from protocol_analysis.model import (
     Target,
     name_of,
 )
-from protocol_analysis.readers import Reader, gateway_of, reader_of
+from protocol_analysis.readers import Reader, all_readers, gateway_of, reader_of
 from protocol_analysis.resolution import ASSUMED, Reason, Resolution
 from protocol_analysis.resolver import CHECKS, resolve_target
 from protocol_analysis.rows import Rules
@@ -36,14 +36,15 @@ def resolve(
     inventory: Inventory,
     implementation: str = "envoy-gateway",
     release: str | None = None,
-    meshes: Sequence[Reader] = (),
+    meshes: Sequence[Reader | str] = (),
 ) -> list[Resolution]:
     """One Resolution per backend reference, in the order of the manifests, with its upstream.
 
     `implementation` reads the routes of its own Gateways, and those whose Gateway is not at hand;
-    others are read by their own. Raises RulesetError for an implementation or a release that is not
-    known. For an implementation without wire rules `upstream` is what the protocol says by itself:
-    neighbours and policies are not known.
+    others are read by their own. `meshes` read the same Services: `istio@1.26`. For an
+    implementation without wire rules `upstream` is what the protocol says by itself: neighbours and
+    policies are not known. Raises RulesetError for an implementation, a mesh or a release that is
+    not known.
 
     >>> from protocol_analysis.manifests import load
     >>> first = resolve(load("data/sample"), release="v1.8.3")[0]
@@ -59,8 +60,10 @@ def resolve(
 class Others:
     """The readers of an inventory beside the one that is asked: by route, and by port."""
 
-    def __init__(self, inventory: Inventory, main: Reader, meshes: Sequence[Reader] = ()) -> None:
-        self.inventory, self.meshes = inventory, meshes
+    def __init__(
+        self, inventory: Inventory, main: Reader, meshes: Sequence[Reader | str] = ()
+    ) -> None:
+        self.inventory, self.meshes = inventory, all_readers(meshes, mesh=True)
         self.scope = Scope(inventory)
         controllers = {each.controller for each in inventory.gateway_classes}
         controllers -= set(rules_of(main)[0].controllers)

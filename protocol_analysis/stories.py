@@ -66,18 +66,19 @@ def composed(steps: Sequence[Change], changes: Sequence[Change]) -> bool:
 
 
 def not_kept(clusters: Sequence[Cluster], changes: Sequence[Change]) -> list[Change]:
-    """Those that are still a change after one of their edits: there should be none.
+    """Those that are still a change after one of their edits, or for a mesh: there should be none.
 
     >>> not_kept([], [])
     []
     """
-    inventories = {cluster.name: cluster.inventory for cluster in clusters}
+    named = {cluster.name: cluster for cluster in clusters}
     editors: dict[Any, Editor] = {}
     found = []
     for change in changes:
         place = (change.before.route.cluster, who(change.before), who(change.after))
         if place not in editors:
-            editors[place] = editor_of(inventories[place[0]], *place[1:])
+            cluster = named[place[0]]
+            editors[place] = editor_of(cluster.inventory, *place[1:], cluster.meshes)
         edits = filter(None, (change.keep, change.adopt))
         if not all(editors[place].holds(edit, change.before) for edit in edits):
             found.append(change)

@@ -101,7 +101,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         "explain",
         "columns",
     },
-    "__init__": {*CORE, "readers", "readings", "coverage", "compare", "explain", "manifests"},
+    "__init__": {
+        *CORE,
+        "readers",
+        "readings",
+        "portability",
+        "coverage",
+        "compare",
+        "explain",
+        "manifests",
+    },
     "__main__": {"cli"},
 }
 

@@ -15,6 +15,7 @@ SPOKEN: Known = {
         f"{word} ?": (Look(look.colour, _DOTS, light=look.light), "")
         for word, (look, _) in WIRES.items()
     },
+    "its Service": (Look("#CC79A7"), "the Service behind it is read, whatever it says"),
     "not read": (WIRES["not read"][0], "turned away"),
 }
 # Whether it is what was meant counts here, not what it is.

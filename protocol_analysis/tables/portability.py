@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from protocol_analysis.portability import Portability, Reading, value_words
-from protocol_analysis.readers import Reader, everyone, reader
+from protocol_analysis.readers import Reader, all_readers, everyone, reader
 from protocol_analysis.tables.frames import frame, text
 
 PORTABILITY_COLUMNS = {
@@ -54,7 +54,9 @@ def portability_table(rows: Sequence[Portability]) -> pd.DataFrame:
 
 
 def value_matrix(
-    readers: Sequence[Reader] = (), values: Sequence[str | None] = VALUES, kind: str = "Service"
+    readers: Sequence[Reader | str] = (),
+    values: Sequence[str | None] = VALUES,
+    kind: str = "Service",
 ) -> pd.DataFrame:
     """What each implementation (lines) speaks to a port with each value (columns).
 
@@ -65,7 +67,7 @@ def value_matrix(
     >>> value_matrix([reader("gke")], ["HTTP2", None]).loc[("gateway", "gke@v1.0.0")].to_list()
     ['h2+tls ?', 'http/1.1 ?']
     """
-    chosen = sorted(tuple(readers) or everyone(), key=lambda each: each.mesh)
+    chosen = sorted(all_readers(readers) or everyone(), key=lambda each: each.mesh)
     cells = {
         value or "none": [_word(*value_words(value, each, kind)) for each in chosen]
         for value in values
