@@ -15,7 +15,6 @@ from typing import Any
 from protocol_analysis.listeners import hold, takes
 from protocol_analysis.model import Inventory, Meta, Route, name_of
 from protocol_analysis.policies import (
-    Definition,
     Gateway,
     Listener,
     ListenerSet,
@@ -26,7 +25,7 @@ from protocol_analysis.policies import (
 from protocol_analysis.resolution import Reason, reason_of
 from protocol_analysis.rows import Row, Rules
 from protocol_analysis.scope import Scope
-from protocol_analysis.wiring import needs, unserved
+from protocol_analysis.wiring import definitions_of, needs, unserved
 
 LAYERS = {"TLSRoute": "tcp", "TCPRoute": "tcp", "UDPRoute": "udp"}
 # Only some layers take these from a policy; all else the rows of the wire rules sort out.
@@ -81,10 +80,7 @@ class Attaching:
             for other in inventory.others
             if other.meta.kind == "Namespace"
         }
-        self._definitions: dict[tuple[str, str, str], list[Definition]] = {}
-        for each in inventory.definitions:
-            key = (each.meta.world, each.group, each.kind)
-            self._definitions.setdefault(key, []).append(each)
+        self._definitions = definitions_of(inventory)
         self._targeted: dict[tuple[Meta, Aim], Row] = {}
         self._traffic = self._by_aim(inventory.traffic_policies)
         self._client = self._by_aim(inventory.client_policies)

@@ -95,7 +95,7 @@ def same_cluster(ruleset: Ruleset) -> Iterator[tuple[str, str, str]]:
                 both = [resolve_one(rules, kind, value, route) for value in (h2c, _GRPC)]
                 nothing = resolve_one(rules, kind, None, route)
                 for tls in _tls(rules, kind, route):
-                    case = f"{kind} {route}{', TLS' if tls else ''}"
+                    case = f"{kind} {route}" if not tls else f"{kind} TLS {route}"
                     yield case, release, _alike(both, nothing, release, tls=tls)
 
 

@@ -21,7 +21,7 @@ from protocol_analysis.model import (
     Route,
     name_of,
 )
-from protocol_analysis.policies import Definition, Policy
+from protocol_analysis.policies import Policy
 from protocol_analysis.readers import Reader
 from protocol_analysis.resolution import Reason, Resolution, reason_of
 from protocol_analysis.resolver import resolve_with
@@ -30,7 +30,7 @@ from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
 from protocol_analysis.settings import flags_of, plainly, setting_of
 from protocol_analysis.upstream import splits, spoken
-from protocol_analysis.wiring import seen, unserved, wire, wired
+from protocol_analysis.wiring import definitions_of, seen, unserved, wire, wired
 
 _CODE = "https://github.com/envoyproxy/gateway/blob"
 _API = "https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/apis/v1"
@@ -105,10 +105,7 @@ class _Speaker:
     def __init__(self, inventory: Inventory, scope: Scope, rules: Rules, wires: Rules) -> None:
         self.scope, self.rules, self.wires = scope, rules, wires
         self.attaching = Attaching(inventory, scope, wires)
-        self.definitions: dict[tuple[str, str, str], list[Definition]] = {}
-        for each in inventory.definitions:
-            key = (each.meta.world, each.group, each.kind)
-            self.definitions.setdefault(key, []).append(each)
+        self.definitions = definitions_of(inventory)
         self.patches = inventory.patch_policies
         self.proxies = inventory.proxies
 

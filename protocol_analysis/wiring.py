@@ -104,6 +104,18 @@ def unserved(meta: Meta, definitions: Sequence[Definition], wires: Rules) -> Rea
     return Reason(row.id, f"{row.text} That of {meta.kind} here serves {served}.", row.source)
 
 
+def definitions_of(inventory: Inventory) -> dict[tuple[str, str, str], list[Definition]]:
+    """The CRDs at hand, by the world, group and kind of what they define.
+
+    >>> definitions_of(Inventory())
+    {}
+    """
+    found: dict[tuple[str, str, str], list[Definition]] = {}
+    for each in inventory.definitions:
+        found.setdefault((each.meta.world, each.group, each.kind), []).append(each)
+    return found
+
+
 def seen(inventory: Inventory, wires: Rules) -> tuple[Inventory, dict[tuple[str, ...], Reason]]:
     """The inventory without the BackendTLSPolicies that a release does not see; their targets.
 
@@ -114,10 +126,10 @@ def seen(inventory: Inventory, wires: Rules) -> tuple[Inventory, dict[tuple[str,
         return inventory, {}
     kept: list[Policy] = []
     targets: dict[tuple[str, ...], Reason] = {}
+    definitions = definitions_of(inventory)
     for policy in inventory.tls_policies:
         meta = policy.meta
-        wanted = (meta.world, meta.group, meta.kind)
-        own = [d for d in inventory.definitions if (d.meta.world, d.group, d.kind) == wanted]
+        own = definitions.get((meta.world, meta.group, meta.kind), [])
         if missing := unserved(meta, own, wires):
             targets |= {(meta.world, *name_of(target)): missing for target in policy.targets}
         else:
