@@ -25,7 +25,7 @@ _ONLY_OF = {"part": ("name",), **dict.fromkeys(("annotation", "kinds", "takes"),
 _KEYS: dict[str, set[str]] = {
     "protocols": {"word", "upstream", "tls", "values", "text"},
     "declared": {"value", "upstream", "tls", "text", "source"},
-    "clues": {"id", "looks", "says", "text", "source", *_ONLY_OF},
+    "clues": {"id", "title", "looks", "says", "text", "source", *_ONLY_OF},
 }
 _NAMED_BY = {"protocols": "word", "declared": "value", "clues": "id"}
 _TLS = {"yes": True, "no": False, "any": None}
@@ -74,6 +74,7 @@ class Clue:
     """One row: what it looks at, what follows from what is found there, and who says so."""
 
     id: str
+    title: str
     looks: str
     says: Mapping[str, Fact]
     text: str

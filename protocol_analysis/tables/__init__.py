@@ -5,6 +5,14 @@ The tables are an interface: notebooks and users' own code build on the column n
 that may be missing are `Int64`.
 """
 
+from protocol_analysis.tables.detecting import (
+    QUALITY_COLUMNS,
+    SUGGESTION_COLUMNS,
+    WILD_QUALITY_COLUMNS,
+    quality_table,
+    suggestion_table,
+    wild_quality_table,
+)
 from protocol_analysis.tables.frames import check, use_notebook_display
 from protocol_analysis.tables.portability import (
     PORTABILITY_COLUMNS,
@@ -69,13 +77,16 @@ __all__ = [
     "OUTPUT_COLUMNS",
     "PORTABILITY_COLUMNS",
     "PROBLEM_COLUMNS",
+    "QUALITY_COLUMNS",
     "RELEASE_COLUMNS",
     "REQUIREMENT_COLUMNS",
     "RESOLUTION_COLUMNS",
     "RULEBOOK_COLUMNS",
     "STEP_COLUMNS",
+    "SUGGESTION_COLUMNS",
     "SUPPORT_COLUMNS",
     "UPGRADE_COLUMNS",
+    "WILD_QUALITY_COLUMNS",
     "WORST_COLUMNS",
     "account_table",
     "attention_table",
@@ -93,6 +104,7 @@ __all__ = [
     "outputs_table",
     "portability_table",
     "problem_table",
+    "quality_table",
     "reading_table",
     "release_table",
     "requirement_table",
@@ -100,10 +112,12 @@ __all__ = [
     "resolved_rulebook_table",
     "rulebook_table",
     "steps_table",
+    "suggestion_table",
     "support_table",
     "upgrade_table",
     "use_notebook_display",
     "value_matrix",
+    "wild_quality_table",
     "wire_table",
     "worst_table",
 ]

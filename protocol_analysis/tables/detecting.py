@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from protocol_analysis.clues import clues
 from protocol_analysis.detecting import Suggestion
 from protocol_analysis.measuring import ALL, Quality, quality
 from protocol_analysis.model import MCS, Inventory, Meta, Position, Service, ServicePort
@@ -32,6 +33,7 @@ SUGGESTION_COLUMNS = {
 }
 QUALITY_COLUMNS = {
     "clue": "string",
+    "title": "string",  # what it looks at, shortly
     "protocol": "string",  # what it implies; "" for all together
     "ports": "int64",  # that declare a value whose meaning is known
     "speaks": "int64",
@@ -98,7 +100,7 @@ def wild_quality_table(wild: pd.DataFrame) -> pd.DataFrame:
     """What names and numbers of ports tell, on the manifests of a `wild_table`.
 
     Columns as in `WILD_QUALITY_COLUMNS`; `where` is every port, or those outside projects' own
-    tests. Each repository counts as a cluster. Of pods, routes and annotations the rows say nothing.
+    tests. Each repository counts as a cluster. Pods, routes and annotations are not in the rows.
     """
     found = []
     for where, rows in ((EVERY_PORT, wild), (OUTSIDE_TESTS, wild[~wild["fixture"]])):
@@ -114,7 +116,9 @@ def _heard(rows: Iterable[Quality], *, silent: bool) -> list[Quality]:
 def _cells(row: Quality) -> tuple[Any, ...]:
     counts = (row.ports, row.speaks, row.right, row.wrong, row.means)
     once = (row.ports_once, row.speaks_once, row.right_once, row.means_once)
-    return (row.clue, row.protocol, *counts, row.precision, row.recall, *once, *row.interval)
+    titles = {clue.id: clue.title for clue in clues()}
+    named = (row.clue, titles.get(row.clue, row.clue), row.protocol)
+    return (*named, *counts, row.precision, row.recall, *once, *row.interval)
 
 
 def _inventory(wild: pd.DataFrame) -> Inventory:
