@@ -21,7 +21,7 @@ from typing import Any
 from protocol_analysis.clues import LISTED, Clue, Fact, clues
 from protocol_analysis.model import Inventory, Meta, Position, Service, ServicePort
 from protocol_analysis.scope import Scope, places
-from protocol_analysis.workloads import Annotation, Exposure, Ingress, Labels, Workload
+from protocol_analysis.workloads import Annotation, Exposure, Ingress, Workload
 
 _KINDS = ("Service", "ServiceImport")
 PortKey = int | str | None  # by number, by name; None means every port
@@ -57,7 +57,7 @@ def evidence(inventory: Inventory) -> Iterator[tuple[Service, ServicePort, tuple
     for service in (*inventory.services, *inventory.service_imports):
         exposure = exposures.get(service.meta) if service.meta.kind == "Service" else None
         targets = exposure.targets if exposure else ()
-        behind = pods.behind(exposure) if exposure else {}
+        behind = pods.behind(exposure)
         annotated = _annotated(exposure) if exposure else {}
         for number, port in enumerate(service.ports):
             heard: Heard = {}
@@ -67,7 +67,7 @@ def evidence(inventory: Inventory) -> Iterator[tuple[Service, ServicePort, tuple
                 for key in dict.fromkeys((port.number, port.name or None, None)):
                     _add(heard, annotated.get(key, {}).values())
                     _add(heard, told.of(service, key))
-                _add(heard, behind.get(target, {}).values() if target else ())
+                _add(heard, pods.say(behind, target))
                 # A default is heard only where nothing else speaks.
                 _add(heard, () if heard else _of_number("number", port.number, port))
             yield service, port, tuple(sorted(heard.values(), key=lambda e: order[e.clue.id]))
@@ -152,67 +152,70 @@ def _by_port(value: str) -> dict[str, str]:
 
 
 class _Pods:
-    """Pods by their labels: those behind a Service, and what their probes say of each port."""
+    """Pods by their labels, and what their probes say of each port of theirs.
+
+    Sets of numbers, which count pods in the order of their positions, are intersected: thousands
+    of Services and pods that all share labels would take for ever one by one.
+    """
 
     def __init__(self, workloads: Iterable[Workload]) -> None:
         self._having: dict[tuple[str, str, str, str], set[int]] = {}
-        self._workloads = tuple(workloads)
-        for number, each in enumerate(self._workloads):
-            if any(container.probes for container in each.containers):
-                for label in each.labels:
-                    key = (each.meta.world, each.meta.namespace, *label)
-                    self._having.setdefault(key, set()).add(number)
-        self._selected: dict[tuple[str, str, Labels], dict[str, list[Workload]]] = {}
-        self._probed: dict[int, dict[PortKey, Heard]] = {}
+        self._at: dict[str, set[int]] = {}
+        self._saying: dict[PortKey, dict[tuple[str, str], dict[int, Evidence]]] = {}
+        ordered = sorted(workloads, key=lambda workload: workload.meta.position)
+        for number, each in enumerate(ordered):
+            said = list(_probed(each))
+            for target, found in said:
+                saying = self._saying.setdefault(target, {})
+                what = (found.clue.id, str(found.fact))
+                saying.setdefault(what, {}).setdefault(number, found)
+            for label in each.labels if said else ():
+                key = (each.meta.world, each.meta.namespace, *label)
+                self._having.setdefault(key, set()).add(number)
+            for place in places(each.meta.position.file) if said else ():
+                self._at.setdefault(place, set()).add(number)
 
-    def behind(self, exposure: Exposure) -> dict[PortKey, Heard]:
-        """What the probes of the nearest pods say, by target port."""
+    def behind(self, exposure: Exposure | None) -> set[int]:
+        """The nearest pods that a Service selects, by number; only those that a probe asks."""
+        if exposure is None or not exposure.selector:
+            return set()
         meta = exposure.meta
-        if not exposure.selector:
-            return {}
-        key = (meta.world, meta.namespace, exposure.selector)
-        if key not in self._selected:
-            self._selected[key] = self._select(*key)
-        near = self._selected[key]
-        for place in places(meta.position.file) if near else ():
-            if found := near.get(place):
-                if id(found) not in self._probed:
-                    self._probed[id(found)] = _probed(found)
-                return self._probed[id(found)]
-        return {}
+        keys = [(meta.world, meta.namespace, *label) for label in exposure.selector]
+        selected = set.intersection(*sorted((self._having.get(k, set()) for k in keys), key=len))
+        for place in places(meta.position.file) if selected else ():
+            if near := selected & self._at.get(place, set()):
+                return near
+        return set()
 
-    def _select(self, world: str, namespace: str, selector: Labels) -> dict[str, list[Workload]]:
-        """The pods with all these labels, by each place that they stand in."""
-        having = [self._having.get((world, namespace, *label), set()) for label in selector]
-        found: dict[str, list[Workload]] = {}
-        for number in sorted(set.intersection(*sorted(having, key=len))):
-            each = self._workloads[number]
-            for place in places(each.meta.position.file):
-                found.setdefault(place, []).append(each)
-        return found
+    def say(self, pods: set[int], target: PortKey) -> Iterator[Evidence]:
+        """What the first of these pods says of a target port, for each clue."""
+        for saying in self._saying.get(target, {}).values() if pods else ():
+            if both := pods & saying.keys():
+                yield saying[min(both)]
 
 
-def _probed(workloads: Iterable[Workload]) -> dict[PortKey, Heard]:
+def _probed(workload: Workload) -> Iterator[tuple[PortKey, Evidence]]:
     """What probes say of the ports of these pods, by number, and by name where it has one."""
-    found: dict[PortKey, Heard] = {}
     ways = {word: clue for clue in _looking_at("probe") for word in clue.says}
-    for workload in workloads:
-        ports = [port for c in workload.containers for port in c.ports if port.transport == "TCP"]
-        first = {port.name: port.number for port in reversed(ports) if port.name}
-        for container in workload.containers:
-            own = {port.name: port.number for port in container.ports}
-            for probe in container.probes:
-                number = probe.port if isinstance(probe.port, int) else own.get(probe.port)
-                if number is None or probe.way not in ways:
-                    continue
+    asked: dict[tuple[str, int], Evidence] = {}
+    for container in workload.containers:
+        own = {port.name: port.number for port in container.ports}
+        for probe in container.probes:
+            number = probe.port if isinstance(probe.port, int) else own.get(probe.port)
+            if number is not None and probe.way in ways:
                 what = f"{probe.way} probe of port {number} in {workload.meta}"
                 said = _evidence(ways[probe.way], probe.way, what, probe.position)
-                # A name means the first container port that has it.
-                names = [name for name, meant in first.items() if meant == number]
-                keys: tuple[PortKey, ...] = (number, *names)
-                for key in keys:
-                    _add(found.setdefault(key, {}), [said])
-    return found
+                asked.setdefault((probe.way, number), said)
+    ports = [port for c in workload.containers for port in c.ports if port.transport == "TCP"]
+    # A name means the first container port that has it.
+    first = {port.name: port.number for port in reversed(ports) if port.name}
+    names: dict[int | None, list[str]] = {}
+    for name, meant in first.items():
+        names.setdefault(meant, []).append(name)
+    for (_, number), said in asked.items():
+        yield number, said
+        for name in names.get(number, ()):
+            yield name, said
 
 
 class _Told:

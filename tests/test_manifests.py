@@ -387,9 +387,10 @@ def test_an_object_without_api_version_is_read_with_a_warning() -> None:
 
 # How many Services stand in a list, and what is counted as not read.
 ITEMS = "{apiVersion: v1, kind: Service}, {apiVersion: v1, kind: Role}"
+ROLES = (("Role", 2),)
 LISTS = [
     ("list", f"kind: List\napiVersion: v1\nitems: [{ITEMS}]", 1, (("Role", 1),)),
-    ("nested", f"kind: List\nitems: [{{kind: List, items: [{ITEMS}]}}, {ITEMS}]", 2, (("Role", 2),)),
+    ("nested", f"kind: List\nitems: [{{kind: List, items: [{ITEMS}]}}, {ITEMS}]", 2, ROLES),
     ("typed", "kind: ServiceList\napiVersion: v1\nitems: [{metadata: {}}, {kind: Service}]", 2, ()),
     ("other type", "kind: ServiceList\napiVersion: a/v1\nitems: [{}]", 0, (("a/Service", 1),)),
     ("empty", "kind: List\nitems: []", 0, ()),
