@@ -280,9 +280,9 @@ class _Told:
     def _ingress(self, ingress: Ingress) -> None:
         for annotation in ingress.annotations:
             for clue in _naming(annotation, "Ingress"):
-                for listed, said in _said(clue, annotation):
-                    for backend in ingress.backends:
-                        meant = clue.takes != "services" or listed == backend.name
-                        if meant and backend.port is not None:
-                            where = ("", "Service", ingress.meta.namespace, backend.name)
-                            self._tell(ingress.meta, *where, backend.port, said)
+                said = dict(_said(clue, annotation))
+                for backend in ingress.backends:
+                    found = said.get(backend.name if clue.takes == "services" else None)
+                    if found and backend.port is not None:
+                        where = ("", "Service", ingress.meta.namespace, backend.name)
+                        self._tell(ingress.meta, *where, backend.port, found)

@@ -54,6 +54,11 @@ def test_every_clue_has_a_source_and_a_sentence() -> None:
     assert len({clue.id for clue in clues()}) == len(clues())
 
 
+def test_what_a_clue_implies_is_told_apart_by_its_words() -> None:
+    for clue in clues():
+        assert len({str(said) for said in clue.says.values()}) == len(set(clue.says.values()))
+
+
 def test_values_are_given_one_meaning() -> None:
     assert not set(declared_values()) & set(meanings())
     for protocol in protocols().values():
@@ -95,6 +100,21 @@ def test_nothing_is_kept_of_annotations_that_no_clue_names(tmp_path: Path) -> No
     (pod,) = inventory.workloads
     assert [probe.port for c in pod.containers for probe in c.probes] == [1]
     assert "hunter2" not in repr(inventory)
+
+
+def test_only_a_deployment_tells_the_release_by_its_image(tmp_path: Path) -> None:
+    """A Job of the gateway's chart may be of an older one."""
+    spec = {"template": {"spec": {"containers": [{"image": "envoyproxy/gateway:v1.8.3"}]}}}
+    file = tmp_path / "m.yaml"
+    kinds = {"Deployment": "apps/v1", "Job": "batch/v1", "DaemonSet": "apps/v1"}
+    objects = [{"apiVersion": v, "kind": kind, "spec": spec} for kind, v in kinds.items()]
+    file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+    images = [(each.meta.kind, each.images) for each in load(file).workloads]
+    assert images == [
+        ("Deployment", ("envoyproxy/gateway:v1.8.3",)),
+        ("Job", ()),
+        ("DaemonSet", ()),
+    ]
 
 
 CLUE = """\
