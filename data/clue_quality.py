@@ -25,9 +25,9 @@ YAML = ROOT / "protocol_analysis" / "clue_quality.yaml"
 CHECKOUTS = ROOT.parent / "shared" / "real" / "manifests"
 HEAD = """\
 # How often each clue is right: written by data/clue_quality.py, not by hand, from the manifests of
-# data/in_the_wild.csv: {files} files of {repositories} repositories. Quality in measuring.py says
-# what the numbers are.
+# data/in_the_wild.csv. Quality in measuring.py says what the numbers are.
 measured: '{on}'
+of: {{repositories: '{repositories}', files: '{files}', ports: '{ports}'}}
 """
 
 
@@ -55,7 +55,9 @@ def written(checkouts: Path, on: str) -> str:
     """The file's text."""
     inventory = repositories(checkouts)
     count = len(list(checkouts.iterdir()))
-    parts = [HEAD.format(files=f"{inventory.files:,}", repositories=count, on=on)]
+    services = (*inventory.services, *inventory.service_imports)
+    ports = sum(len(service.ports) for service in services)
+    parts = [HEAD.format(on=on, repositories=count, files=inventory.files, ports=ports)]
     for name, part in (
         ("every port", inventory),
         ("outside tests", outside_tests(inventory, checkouts)),

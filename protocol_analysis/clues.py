@@ -7,7 +7,7 @@ is data too, `clue_quality.yaml`, measured and not estimated.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -221,11 +221,7 @@ def _protocol(row: Mapping[str, Any]) -> Protocol:
 def _fact(said: str, words: Mapping[str, Protocol]) -> Fact:
     word, plus, more = said.partition("+")
     found = words[word].fact
-    return (
-        Fact(word=word, upstream=found.upstream, tls={"tls": True, "clear": False}[more])
-        if plus
-        else found
-    )
+    return replace(found, tls={"tls": True, "clear": False}[more]) if plus else found
 
 
 def _clue(row: Mapping[str, Any], words: Mapping[str, Protocol]) -> Clue:

@@ -142,6 +142,7 @@ WRONG = {
         ":8: 'gopher' is none of grpc, alone or",
     ),
     "unknown suffix": (("{'1': grpc}", "{'1': grpc+ssl}"), ":8: 'grpc+ssl' is none of grpc"),
+    "no suffix": (("{'1': grpc}", "{'1': grpc+}"), ":8: 'grpc+' is none of grpc"),
     "part of a number": (
         ("looks: number", "looks: number\n  part: first"),
         ":5: a clue that looks",
