@@ -10,6 +10,7 @@ Inventory     what was read: Services, ServiceImports, Backends, routes, policie
 Resolution    what one release makes of one backend reference, with its reasons
 Coverage      what one release makes of one backend port, routed or not
 Change        one backend reference before and after, and what brought that about
+clue          what hints at the protocol that a workload serves; evidence where it speaks of a port
 Position      file, document, line, column; from 1
 cluster       a Kubernetes cluster; Envoy's is always an "Envoy cluster"
 """

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         ListenerSet,
         Policy,
         ReferenceGrant,
-        Workload,
     )
+    from protocol_analysis.workloads import Exposure, Ingress, Workload
 
 GATEWAY_API = "gateway.networking.k8s.io"
 ENVOY_GATEWAY = "gateway.envoyproxy.io"
@@ -256,6 +256,7 @@ class Inventory:
     listener_sets: tuple[ListenerSet, ...] = ()
     definitions: tuple[Definition, ...] = ()
     workloads: tuple[Workload, ...] = ()
+    exposures: tuple[Exposure | Ingress, ...] = ()
     others: tuple[Other, ...] = ()
     unreadable: tuple[Problem, ...] = ()
     skipped: tuple[Problem, ...] = ()

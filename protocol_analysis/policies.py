@@ -137,14 +137,6 @@ class Definition:
     served: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workload:
-    """A Deployment by its images: that of the gateway tells its release."""
-
-    meta: Meta
-    images: tuple[str, ...] = ()
-
-
 def patched(policy: Policy, base: Policy) -> Policy:
     """A route's policy with `mergeType`, upon the policy that it is merged with.
 

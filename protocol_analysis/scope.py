@@ -51,7 +51,7 @@ class Scope:
 
     def _add(self, objects: Iterable[Any]) -> None:
         for item in objects:
-            for place in _places(item.meta.position.file):
+            for place in places(item.meta.position.file):
                 key = (place, item.meta.world, *name_of(item.meta))
                 self._nearest.setdefault(key, []).append(item)
 
@@ -59,7 +59,7 @@ class Scope:
         self, seen_from: Meta, group: str, kind: str, namespace: str, name: str
     ) -> list[Any]:
         """The objects of that name nearest to `seen_from`; several where none is nearer."""
-        for place in _places(seen_from.position.file):
+        for place in places(seen_from.position.file):
             key = (place, seen_from.world, group, kind, namespace, name)
             if found := self._nearest.get(key):
                 return found
@@ -117,10 +117,10 @@ class Scope:
 
 
 @cache
-def _places(file: str) -> list[str]:
+def places(file: str) -> list[str]:
     """Where a file stands, from near to far: itself, beside it, then under each folder outward.
 
-    >>> _places("a/b/route.yaml")
+    >>> places("a/b/route.yaml")
     ['a/b/route.yaml', 'a/b/', 'a/b/**', 'a/**', '**']
     """
     folder = dirname(file)

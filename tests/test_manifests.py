@@ -77,6 +77,15 @@ READ = [
     ("XListenerSet", "gateway.networking.x-k8s.io", "v1alpha1", "listener_sets"),
     ("CustomResourceDefinition", "apiextensions.k8s.io", "v1beta1 v1", "definitions"),
     ("Deployment", "apps", "v1beta1 v1beta2 v1", "workloads"),
+    ("StatefulSet", "apps", "v1beta1 v1beta2 v1", "workloads"),
+    ("DaemonSet", "apps", "v1beta2 v1", "workloads"),
+    ("ReplicaSet", "apps", "v1beta2 v1", "workloads"),
+    ("ReplicationController", "", "v1", "workloads"),
+    ("Job", "batch", "v1", "workloads"),
+    ("CronJob", "batch", "v1beta1 v1", "workloads"),
+    ("Pod", "", "v1", "workloads"),
+    ("Ingress", "networking.k8s.io", "v1beta1 v1", "exposures"),
+    ("Ingress", "extensions", "v1beta1", "exposures"),
     ("Namespace", "", "v1", "others"),
 ]
 
@@ -377,10 +386,11 @@ def test_an_object_without_api_version_is_read_with_a_warning() -> None:
 
 
 # How many Services stand in a list, and what is counted as not read.
-ITEMS = "{apiVersion: v1, kind: Service}, {apiVersion: v1, kind: Pod}"
+ITEMS = "{apiVersion: v1, kind: Service}, {apiVersion: v1, kind: Role}"
+ROLES = (("Role", 2),)
 LISTS = [
-    ("list", f"kind: List\napiVersion: v1\nitems: [{ITEMS}]", 1, (("Pod", 1),)),
-    ("nested", f"kind: List\nitems: [{{kind: List, items: [{ITEMS}]}}, {ITEMS}]", 2, (("Pod", 2),)),
+    ("list", f"kind: List\napiVersion: v1\nitems: [{ITEMS}]", 1, (("Role", 1),)),
+    ("nested", f"kind: List\nitems: [{{kind: List, items: [{ITEMS}]}}, {ITEMS}]", 2, ROLES),
     ("typed", "kind: ServiceList\napiVersion: v1\nitems: [{metadata: {}}, {kind: Service}]", 2, ()),
     ("other type", "kind: ServiceList\napiVersion: a/v1\nitems: [{}]", 0, (("a/Service", 1),)),
     ("empty", "kind: List\nitems: []", 0, ()),

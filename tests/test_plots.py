@@ -15,11 +15,13 @@ from PIL import Image
 from protocol_analysis import coverage, resolve, ruleset
 from protocol_analysis.coverage import CLASSES
 from protocol_analysis.drawing import Picture
+from protocol_analysis.measuring import measured
 from protocol_analysis.model import BACKEND_GROUPS, ROUTE_KINDS, Inventory
 from protocol_analysis.plots import (
     class_plot,
     declared_plot,
     outcome_plot,
+    quality_plot,
     rulebook_cells,
     rulebook_plot,
     rulebook_steps,
@@ -28,6 +30,7 @@ from protocol_analysis.tables import (
     class_table,
     declared_table,
     outcome_table,
+    quality_table,
     resolved_rulebook_table,
     rulebook_table,
 )
@@ -218,6 +221,7 @@ def test_no_text_overlaps_another() -> None:
         declared_plot(declared(long) * 1000),
         outcome_plot(outcomes(tuple(f"reason-{number}" for number in range(9))) * 1000),
         rulebook_plot(rulebook_table(ruleset())),
+        quality_plot(quality_table(list(measured().values()))),
     ):
         figure = picture.figure
         picture.png()

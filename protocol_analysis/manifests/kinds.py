@@ -36,10 +36,10 @@ from protocol_analysis.manifests.policies import (
     route_filter,
     tls_policy,
     traffic_policy,
-    workload,
 )
 from protocol_analysis.manifests.referrers import extension_policy, security_policy, telemetry
 from protocol_analysis.manifests.tree import Mapping, Node, Sequence
+from protocol_analysis.manifests.workloads import exposure, ingress, workload
 from protocol_analysis.model import (
     ENVOY_GATEWAY,
     GATEWAY_API,
@@ -189,7 +189,7 @@ Reader = Callable[[Mapping, Source, str, str], Any]
 class Kind:
     """One row: the kind, its groups, every version that was or is served, the inventory's list.
 
-    `refers`: what else is read of it, its backend references. `aside`: it tells something beside
+    `also`: what else is read of it, into the list `also_into`. `aside`: it tells something beside
     the point, so one that cannot be read is no loss.
     """
 
@@ -198,7 +198,8 @@ class Kind:
     versions: tuple[str, ...]
     read: Reader
     into: str
-    refers: Reader | None = None
+    also: Reader | None = None
+    also_into: str = "referrers"
     aside: bool = False
 
 
@@ -214,7 +215,7 @@ _ROUTE_VERSIONS = {
 _IMPORT_GROUPS = (MCS, "net.gke.io", "networking.fleet.azure.com", "application-networking.k8s.aws")
 
 _ROWS = (
-    Kind("Service", ("",), ("v1",), _service, "services"),
+    Kind("Service", ("",), ("v1",), _service, "services", exposure, "exposures"),
     Kind(
         "ServiceImport", _IMPORT_GROUPS, ("v1alpha1", "v1beta1", "v1"), _service, "service_imports"
     ),
@@ -253,7 +254,7 @@ _ROWS = (
             ("EnvoyExtensionPolicy", extension_policy, "referrers"),
         )
     ),
-    Kind("EnvoyProxy", (ENVOY_GATEWAY,), ("v1alpha1",), proxy, "proxies", refers=telemetry),
+    Kind("EnvoyProxy", (ENVOY_GATEWAY,), ("v1alpha1",), proxy, "proxies", also=telemetry),
     Kind("ListenerSet", (GATEWAY_API,), ("v1",), listener_set, "listener_sets"),
     Kind(
         "XListenerSet",
@@ -270,7 +271,27 @@ _ROWS = (
         "definitions",
         aside=True,
     ),
-    Kind("Deployment", ("apps",), ("v1beta1", "v1beta2", "v1"), workload, "workloads", aside=True),
+    Kind(
+        "Ingress",
+        ("networking.k8s.io", "extensions"),
+        ("v1beta1", "v1"),
+        ingress,
+        "exposures",
+        aside=True,
+    ),
+    *(
+        Kind(kind, groups, versions, workload, "workloads", aside=True)
+        for kind, groups, versions in (
+            ("Deployment", ("apps",), ("v1beta1", "v1beta2", "v1")),
+            ("StatefulSet", ("apps",), ("v1beta1", "v1beta2", "v1")),
+            ("DaemonSet", ("apps",), ("v1beta2", "v1")),
+            ("ReplicaSet", ("apps",), ("v1beta2", "v1")),
+            ("ReplicationController", ("",), ("v1",)),
+            ("Job", ("batch",), ("v1",)),
+            ("CronJob", ("batch",), ("v1beta1", "v1")),
+            ("Pod", ("",), ("v1",)),
+        )
+    ),
 )
 KINDS: dict[tuple[str, str], Kind] = {
     (group, row.kind): row for row in _ROWS for group in row.groups

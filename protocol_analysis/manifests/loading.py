@@ -181,8 +181,8 @@ class _Reader:
             if part is not None and not absent(part) and not isinstance(part, Mapping):
                 source.refuse(part, f"{name} is no mapping, Kubernetes wants one")
         self.objects[row.into].append(row.read(node, source, group, row.kind))
-        if row.refers:
-            self.objects["referrers"].append(row.refers(node, source, group, row.kind))
+        if row.also:
+            self.objects[row.also_into].append(row.also(node, source, group, row.kind))
 
 
 def _listed(root: Mapping) -> Iterator[Node]:

@@ -30,7 +30,6 @@ from protocol_analysis.policies import (
     Policy,
     Selector,
     Wanted,
-    Workload,
 )
 
 _ATTACHING = {"targetRef", "targetRefs", "targetSelectors", "mergeType"}
@@ -186,13 +185,4 @@ def definition(node: Mapping, source: Source, group: str, kind: str) -> Definiti
         group=text(get(spec, "group")),
         kind=text(get(spec, "names", "kind")),
         served=tuple(served),
-    )
-
-
-def workload(node: Mapping, source: Source, group: str, kind: str) -> Workload:
-    """A Deployment, by the images of its containers."""
-    pod = get(node, "spec", "template", "spec")
-    return Workload(
-        meta=meta_of(node, source, group, kind),
-        images=tuple(text(get(item, "image")) for item in items(get(pod, "containers"))),
     )

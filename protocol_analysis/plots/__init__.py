@@ -7,6 +7,7 @@ those artists, and `Picture.shows` compares them with a table.
 
 from protocol_analysis.drawing import Picture
 from protocol_analysis.plots.counts import OUTCOMES, class_plot, declared_plot, outcome_plot
+from protocol_analysis.plots.detecting import quality_plot, quality_shares
 from protocol_analysis.plots.grid import (
     route_kinds_plot,
     rulebook_cells,
@@ -32,6 +33,8 @@ __all__ = [
     "effect_plot",
     "implementations_plot",
     "outcome_plot",
+    "quality_plot",
+    "quality_shares",
     "route_kinds_plot",
     "rulebook_cells",
     "rulebook_plot",

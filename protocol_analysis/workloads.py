@@ -1,0 +1,92 @@
+"""More nouns: what stands behind a port, and what else leads to it. Pure.
+
+None of it decides what a gateway speaks; it hints at what a workload serves. Of annotations only
+those are kept that some clue names, and of a probe's command nothing but its port.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from protocol_analysis.model import Meta, Position
+
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """An annotation that a clue names, and where it stands."""
+
+    key: str
+    value: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """How a Service leads to pods, beside its ports.
+
+    `targets` has the targetPort of each port in order: a number, the name of a container's port,
+    or None where it is the port's own number.
+    """
+
+    meta: Meta
+    selector: Labels = ()
+    targets: tuple[int | str | None, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngressBackend:
+    """A Service that an Ingress leads to, and its port by number or by name."""
+
+    name: str
+    port: int | str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingress:
+    """An Ingress, for what its annotations say of its backends."""
+
+    meta: Meta
+    backends: tuple[IngressBackend, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerPort:
+    """A port that a container names."""
+
+    number: int | None
+    name: str = ""
+    transport: str = "TCP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A probe by how it asks (grpc, http, https, grpc_health_probe) and which port."""
+
+    way: str
+    port: int | str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A container: the ports it names, and its probes."""
+
+    ports: tuple[ContainerPort, ...] = ()
+    probes: tuple[Probe, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What runs pods, or a Pod: its pods' labels and containers.
+
+    `images` are those of a Deployment: that of the gateway tells its release.
+    """
+
+    meta: Meta
+    images: tuple[str, ...] = ()
+    labels: Labels = ()
+    containers: tuple[Container, ...] = ()
