@@ -1,0 +1,86 @@
+"""`check`: every check on one cluster's manifests, weighed by the catalogue, in order of place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from protocol_analysis.findings import ports, routes, rules_of_routes, sharing
+from protocol_analysis.findings.catalogue import SEVERITIES, catalogue
+from protocol_analysis.findings.finding import Finding, Found
+from protocol_analysis.findings.subject import Subject
+from protocol_analysis.model import Inventory
+from protocol_analysis.readers import Reader
+from protocol_analysis.releases import RulesetError
+
+Check = Callable[[Subject], Iterator[Found]]
+CHECKS: Mapping[str, Check] = {
+    **ports.CHECKS,
+    **routes.CHECKS,
+    **rules_of_routes.CHECKS,
+    **sharing.CHECKS,
+}
+
+
+def check(
+    inventory: Inventory,
+    implementation: str = "envoy-gateway",
+    release: str | None = None,
+    meshes: Sequence[Reader | str] = (),
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+) -> list[Finding]:
+    """What is wrong in these manifests for their readers, by file and line.
+
+    `select` and `ignore` are codes, or their beginnings (`AP01`). Raises RulesetError for a code
+    that is not known, and as `resolve` does.
+
+    >>> from protocol_analysis.manifests import load
+    >>> found = check(load("data/sample"), release="1.8", select=["AP003"])
+    >>> found[0].code, found[0].severity
+    ('AP003', 'error')
+    """
+    chosen = codes(select, ignore)
+    subject = Subject(inventory, implementation, release, meshes)
+    findings = (each for code in chosen for each in _weighed(code, subject))
+    return sorted(dict.fromkeys(findings), key=_place)
+
+
+def codes(select: Iterable[str] = (), ignore: Iterable[str] = ()) -> list[str]:
+    """The codes that are checked. Raises RulesetError for one that is not known.
+
+    >>> codes(["AP00"], ["AP001"])[0]
+    'AP002'
+    """
+    wanted, unwanted = tuple(select), tuple(ignore)
+    for code in (*wanted, *unwanted):
+        if not any(known.startswith(code) for known in catalogue()) or not code:
+            raise RulesetError(f"{code!r} is no rule; known are {', '.join(catalogue())}")
+    return [
+        code
+        for code in catalogue()
+        if code.startswith(wanted or "") and not (unwanted and code.startswith(unwanted))
+    ]
+
+
+def _weighed(code: str, subject: Subject) -> Iterator[Finding]:
+    """What a check finds, where the catalogue says that it matters to its reader."""
+    rule = catalogue()[code]
+    for found in CHECKS[code](subject):
+        by = found.by or subject.reader
+        if severity := rule.severity(by, found.grade):
+            yield Finding(
+                rule=rule,
+                severity=severity,
+                meta=found.meta,
+                position=found.position,
+                message=found.message,
+                remedy=found.remedy or rule.remedy,
+                by=by,
+                key=found.key,
+            )
+
+
+def _place(finding: Finding) -> tuple[object, ...]:
+    at = finding.position
+    worst = SEVERITIES.index(finding.severity)
+    return (at.file, at.document, at.line, at.column, worst, finding.code, str(finding.by))

@@ -1,0 +1,80 @@
+"""What a check finds, and what becomes of it: a finding, with rule, place and remedy."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from protocol_analysis.findings.catalogue import Rule
+from protocol_analysis.model import Meta, Position
+from protocol_analysis.readers import Reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a check yields: which object, where in it, what is wrong, for whom, and how surely.
+
+    `by` is None where it is about the gateway that is asked. `remedy` is what to do in this very
+    case, else the rule's own. `key` tells findings of one object apart where positions may move.
+    """
+
+    meta: Meta
+    position: Position
+    message: str
+    by: Reader | None = None
+    grade: str = ""
+    remedy: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A rule that an object breaks, for a reader, with what to do about it."""
+
+    rule: Rule
+    severity: str
+    meta: Meta
+    position: Position
+    message: str
+    remedy: str
+    by: Reader
+    key: str = ""
+
+    @property
+    def code(self) -> str:
+        """The rule's code."""
+        return self.rule.code
+
+    @property
+    def object(self) -> dict[str, str]:
+        """Which object, as a row has it."""
+        meta = self.meta
+        return {"kind": meta.kind, "namespace": meta.namespace, "name": meta.name}
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same fault as long as code, object and what is at fault stay the same.
+
+        Lines may move, files be renamed and messages be reworded.
+        """
+        meta = self.meta
+        where = (meta.cluster or "", meta.group, meta.kind, meta.namespace, meta.name)
+        parts = (self.code, *where, self.by.name, self.key)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The contract's finding."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "title": self.rule.title,
+            "message": self.message,
+            "remedy": self.remedy,
+            "cluster": self.meta.cluster,
+            "object": self.object,
+            "position": self.position.as_dict(),
+            "references": list(self.rule.references),
+            "reader": str(self.by),
+            "fingerprint": self.fingerprint,
+        }

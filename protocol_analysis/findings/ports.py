@@ -1,0 +1,191 @@
+"""Checks of what a port declares: names that nobody reads, or not as meant, or that contradict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from protocol_analysis.coverage import Coverage
+from protocol_analysis.findings.finding import Found
+from protocol_analysis.findings.subject import Subject
+from protocol_analysis.measuring import meaning
+from protocol_analysis.model import Backend, Position, values_of
+from protocol_analysis.readings import who, word_of
+from protocol_analysis.resolver import TRANSPORTS
+
+_GRPC = "grpc"
+_ADMITTED = tuple(f"gateway.envoyproxy.io/{name}" for name in ("h2c", "ws", "wss"))
+# Labels by which an object says that another tool writes it.
+_OWNERS = ("app.kubernetes.io/managed-by", "argocd.argoproj.io/instance", "helm.sh/chart")
+_UNHEARD = ("near miss", "silent fallback", "standard but ignored")
+
+
+def nonstandard_grpc(subject: Subject) -> Iterator[Found]:
+    """`grpc`, which no specification has: for each reader of the port, what it makes of it."""
+    for row in subject.ports:
+        if row.app_protocol != _GRPC:
+            continue
+        where = _name(row)
+        if row.recognised and subject.reads(row):
+            text = f"{where} declares grpc, no value of Kubernetes; {subject.reader} reads it"
+            yield _at(row, text, grade="works")
+        for reading in row.readings:
+            if reading.upstream != "h2":
+                text = f"{where} declares grpc, and {who(reading)} makes {word_of(reading)} of it"
+                yield _at(row, text, by=who(reading), grade="breaks")
+
+
+def near_miss(subject: Subject) -> Iterator[Found]:
+    """A value that is not read, and nearly one that is."""
+    for row in subject.ports:
+        if row.kind_of_declaration == "near miss" and subject.reads(row):
+            routed = any(answer.route.kind == "HTTPRoute" for answer in subject.leads(row))
+            value = ", ".join(values_of(row.app_protocol))
+            text = f"{_name(row)}: {subject.reader} does not read {value!r}"
+            remedy = f"write {row.meant}"
+            if value.upper() == "HTTP2":
+                remedy += "; to GKE HTTP2 is HTTP/2 over TLS: then a BackendTLSPolicy is meant"
+            yield _at(row, text, grade="routed" if routed else "unrouted", remedy=remedy)
+
+
+def import_unheard(subject: Subject) -> Iterator[Found]:
+    """A value on a ServiceImport that this release does not read, and later ones do."""
+    for row in subject.ports:
+        heard = row.recognised or row.meta.kind != "ServiceImport"
+        if heard or not any(answer.route.kind == "HTTPRoute" for answer in subject.leads(row)):
+            continue
+        if row.standard or row.app_protocol == _GRPC:
+            spoken = word_of(row.resolution)
+            text = f"{_name(row)} declares {row.app_protocol}; {subject.reader} speaks {spoken}"
+            yield _at(row, text, grade=_GRPC if row.app_protocol == _GRPC else "standard")
+
+
+def name_contradicts(subject: Subject) -> Iterator[Found]:
+    """The name of a port says another protocol than its appProtocol."""
+    yield from _clue_contradicts(subject, "name")
+
+
+def annotation_contradicts(subject: Subject) -> Iterator[Found]:
+    """An annotation that another gateway reads says another protocol than the appProtocol."""
+    yield from _clue_contradicts(subject, "annotation")
+
+
+def _clue_contradicts(subject: Subject, looks: str) -> Iterator[Found]:
+    for service, port in subject.declared():
+        meant = meaning(port.app_protocol)
+        for clue in subject.clues.get((service.meta, port.number), ()) if meant else ():
+            if clue.clue.looks == looks and meant and not meant.fits(clue.fact):
+                yield Found(
+                    meta=service.meta,
+                    position=port.where,
+                    message=f"{service.meta} port {port.number}: {clue.found} says {clue.fact}, "
+                    f"appProtocol {port.app_protocol} says {meant}",
+                    key=f"{port.number} {clue.clue.id}",
+                )
+
+
+def backend_vocabulary(subject: Subject) -> Iterator[Found]:
+    """Values that a Backend may not have, doubles, and ws beside h2c."""
+    for backend in subject.inventory.backends:
+        values = values_of(backend.app_protocol)
+        for value in dict.fromkeys(values):
+            if value not in _ADMITTED:
+                text = f"{backend.meta}: the API server refuses {value!r}"
+                remedy = f"write one of {', '.join(_ADMITTED)}"
+                yield _of_backend(backend, text, "refused", value, remedy)
+            if values.count(value) > 1:
+                text = f"{backend.meta}: {value!r} stands twice"
+                yield _of_backend(backend, text, "doubtful", f"twice {value}", "name it once")
+        if _ADMITTED[0] in values and {*_ADMITTED[1:]} & set(values):
+            text = f"{backend.meta}: h2c and WebSocket exclude each other; HTTP/1.1 wins"
+            yield _of_backend(backend, text, "doubtful", "both", "name one of them")
+
+
+def _of_backend(backend: Backend, text: str, grade: str, key: str, remedy: str) -> Found:
+    return Found(
+        meta=backend.meta,
+        position=backend.where,
+        message=text,
+        grade=grade,
+        key=key,
+        remedy=remedy,
+    )
+
+
+def owned_elsewhere(subject: Subject) -> Iterator[Found]:
+    """A value that should be mended, on an object that another tool writes."""
+    for row in subject.ports:
+        labels = dict(row.meta.labels)
+        owner = next((f"{key}={labels[key]}" for key in _OWNERS if labels.get(key)), "")
+        if owner and row.kind_of_declaration in _UNHEARD and row.routes:
+            text = f"{_name(row)} is written by another tool ({owner}): an edit here does not last"
+            yield _at(row, text)
+
+
+def port_names(subject: Subject) -> Iterator[Found]:
+    """A value of appProtocol as the name of a port, or where the name of a port is wanted."""
+    for service in (*subject.inventory.services, *subject.inventory.service_imports):
+        for port in service.ports:
+            if "/" in port.name:
+                yield Found(
+                    meta=service.meta,
+                    position=port.position,
+                    message=f"{service.meta}: {port.name!r} is no name of a port",
+                    key=port.name,
+                )
+    for workload in subject.inventory.workloads:
+        for container in workload.containers:
+            for probe in container.probes:
+                if isinstance(probe.port, str) and "/" in probe.port:
+                    yield Found(
+                        meta=workload.meta,
+                        position=probe.position,
+                        message=f"{workload.meta}: a probe asks port {probe.port!r}",
+                        key=probe.port,
+                    )
+
+
+def read_from_a_twin(subject: Subject) -> Iterator[Found]:
+    """A port whose value is read from another port of the same number, which stands before it."""
+    for service in (*subject.inventory.services, *subject.inventory.service_imports):
+        first: dict[int | None, tuple[str, str | None, Position]] = {}
+        for port in service.ports:
+            transport, value, _ = first.setdefault(
+                port.number, (port.transport, port.app_protocol, port.where)
+            )
+            routed = any(
+                answer.sent and TRANSPORTS.get(answer.route.kind, "TCP") == port.transport
+                for answer in subject.leading.get((service.meta, port.number), ())
+            )
+            if transport != port.transport and value != port.app_protocol and routed:
+                said = "nothing" if value is None else repr(value)
+                yield Found(
+                    meta=service.meta,
+                    position=port.where,
+                    message=f"{service.meta}: for {port.transport} port {port.number} the value "
+                    f"of {transport} port {port.number} is read, which is {said}",
+                    key=f"{port.transport} {port.number}",
+                    remedy=f"declare the same on both, or list the {port.transport} port first",
+                )
+
+
+def _name(row: Coverage) -> str:
+    port = "" if row.port is None else f":{row.port}"
+    return f"{row.meta}{port}"
+
+
+def _at(row: Coverage, text: str, **more: object) -> Found:
+    facts = {"key": str(row.port or ""), **more}
+    return Found(meta=row.meta, position=row.declared_at, message=text, **facts)  # type: ignore[arg-type]
+
+
+CHECKS = {
+    "AP002": nonstandard_grpc,
+    "AP003": near_miss,
+    "AP011": name_contradicts,
+    "AP019": import_unheard,
+    "AP021": backend_vocabulary,
+    "AP028": annotation_contradicts,
+    "AP029": owned_elsewhere,
+    "AP030": port_names,
+    "AP032": read_from_a_twin,
+}

@@ -1,0 +1,190 @@
+"""Checks of one reference: what is spoken to a backend is not what was declared, or is served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from protocol_analysis.findings.finding import Found
+from protocol_analysis.findings.subject import Subject, port_name
+from protocol_analysis.model import values_of
+from protocol_analysis.portability import meanings
+from protocol_analysis.readings import who, word_of
+from protocol_analysis.resolution import Resolution
+
+L7, L4 = ("HTTPRoute", "GRPCRoute"), ("TLSRoute", "TCPRoute", "UDPRoute")
+_TLS = {"kubernetes.io/wss": "wss", "https": "https", "tls": "https"}
+_OPAQUE = ("tcp", "tls", "linkerd.io/opaque", "linkerd.io/tcp")
+_WEBSOCKET = ("/ws", "/wss")
+# Clues that say for sure that a port takes HTTP/2 only; the rest only hint.
+_STRONG = ("probe",)
+_GRPC_SINKS = ("accessLog als", "accessLog openTelemetry", "tracing openTelemetry", "metrics")
+
+
+def hint_missing(subject: Subject) -> Iterator[Found]:
+    """HTTP/1.1 to a port that takes HTTP/2 only, by what hints at it, and that declares nothing."""
+    for answer in _once(subject, "HTTPRoute"):
+        if not answer.target or answer.app_protocol or word_of(answer) != "http/1.1":
+            continue
+        clues = subject.clues.get((answer.target, answer.ref.port), ())
+        spoken = {clue.fact.upstream for clue in clues} - {"any"}
+        if spoken == {"h2"}:
+            strong = any(clue.clue.looks in _STRONG for clue in clues)
+            told = ", ".join(dict.fromkeys(clue.found for clue in clues))
+            yield _of_reference(
+                answer,
+                f"{answer.route} reaches {port_name(answer)} over HTTP/1.1, "
+                f"and it looks as if it took HTTP/2 only: {told}",
+                grade="strong" if strong else "weak",
+            )
+
+
+def tls_only_said(subject: Subject) -> Iterator[Found]:
+    """A value that says TLS, where the gateway sends in the clear."""
+    for answer in _once(subject, *L7):
+        kinds = [_TLS[v.casefold()] for v in values_of(answer.app_protocol) if v.casefold() in _TLS]
+        if kinds and not answer.tls:
+            value = ", ".join(values_of(answer.app_protocol))
+            text = f"{value} on {port_name(answer)} does not make {who(answer)} begin TLS"
+            yield _of_reference(answer, text, grade=kinds[0])
+
+
+def grpc_over_tls(subject: Subject) -> Iterator[Found]:
+    """A GRPCRoute to a backend with TLS, which some implementations do not manage."""
+    for answer in _once(subject, "GRPCRoute"):
+        if answer.tls:
+            text = f"{who(answer)} does not speak gRPC over TLS to {port_name(answer)}"
+            grade = "declared" if answer.app_protocol else "undeclared"
+            yield _of_reference(answer, text, grade=grade)
+
+
+def telemetry_sink(subject: Subject) -> Iterator[Found]:
+    """A sink of logs, traces or metrics that takes gRPC, and is spoken to otherwise."""
+    for answer in subject.answers:
+        if answer.ref.site not in _GRPC_SINKS or not answer.sent:
+            continue
+        if answer.upstream not in ("h2", "auto"):
+            text = f"{answer.route} sends to {port_name(answer)} over {word_of(answer)}, not gRPC"
+            yield _of_reference(answer, text, grade="fails")
+        elif (
+            any(reason.row.startswith("fixed") for reason in answer.reasons) and answer.app_protocol
+        ):
+            text = f"{port_name(answer)} need not declare anything: {who(answer)} speaks gRPC to it"
+            yield _of_reference(answer, text, grade="unneeded")
+
+
+def unsupported(subject: Subject) -> Iterator[Found]:
+    """A value that another gateway refuses, or takes otherwise than it was meant."""
+    for answer in subject.answers:
+        if subject.is_envoy_gateway(answer) or answer.mesh or answer.route.kind not in L7:
+            continue
+        value = ", ".join(values_of(answer.app_protocol))
+        if value == "grpc":  # a rule of its own
+            continue
+        refusing = {row.id for row in subject.rules(answer).rows if row.section == "rejects"}
+        meant = meanings().get(value) or meanings().get(value.casefold())
+        if not answer.sent and answer.deciding.row in refusing:
+            text = f"{who(answer)} turns {port_name(answer)} away for its appProtocol {value!r}"
+            yield _of_reference(answer, text, grade="refused")
+        elif answer.sent and meant and not meant.is_met(answer):
+            spoken = f"{who(answer)} speaks {word_of(answer)} to {port_name(answer)}"
+            text = f"{spoken}, which is not what {value} says"
+            yield _of_reference(answer, text, grade="otherwise")
+
+
+def opaque_behind_http(subject: Subject) -> Iterator[Found]:
+    """A value for bytes as they come, on a port that routes lead HTTP to."""
+    for answer in _once(subject, *L7):
+        if isinstance(answer.app_protocol, str) and answer.app_protocol.casefold() in _OPAQUE:
+            declared = f"{port_name(answer)} declares {answer.app_protocol}"
+            text = f"{declared}, and {answer.route} leads HTTP there"
+            yield _of_reference(answer, text)
+
+
+def client_protocol(subject: Subject) -> Iterator[Found]:
+    """UseClientProtocol where the backend declares which protocol it takes."""
+    for answer in _once(subject, *L7):
+        known = answer.force_http1 or answer.protocol in ("HTTP2", "GRPC")
+        if answer.upstream == "client" and known and answer.app_protocol and not answer.mesh:
+            value = ", ".join(values_of(answer.app_protocol))
+            text = f"useClientProtocol overrides {value} of {port_name(answer)}: the client decides"
+            yield _of_reference(answer, text)
+
+
+def websocket_on_grpc(subject: Subject) -> Iterator[Found]:
+    """A GRPCRoute to a port for WebSocket, which is spoken to over HTTP/1.1."""
+    for answer in _once(subject, "GRPCRoute"):
+        if answer.force_http1:
+            text = (
+                f"{answer.route} reaches {port_name(answer)} over HTTP/1.1, where gRPC cannot live"
+            )
+            yield _of_reference(answer, text)
+
+
+def websocket_unheard(subject: Subject) -> Iterator[Found]:
+    """Ws or wss over TLS, where the release does not force HTTP/1.1 and ALPN picks HTTP/2."""
+    for answer in _once(subject, "HTTPRoute"):
+        values = values_of(answer.app_protocol)
+        asked = any(value.endswith(_WEBSOCKET) for value in values)
+        if asked and answer.upstream == "auto" and subject.is_envoy_gateway(answer):
+            text = (
+                f"{port_name(answer)} declares {', '.join(values)}, and ALPN may still pick HTTP/2"
+            )
+            yield _of_reference(answer, text)
+
+
+def value_on_l4(subject: Subject) -> Iterator[Found]:
+    """A value that puts HTTP options on an Envoy cluster for TCP or UDP."""
+    for answer in _once(subject, *L4):
+        if answer.force_http1 or answer.protocol in ("HTTP2", "GRPC"):
+            value = ", ".join(values_of(answer.app_protocol))
+            given = f"{value} of {port_name(answer)} gives HTTP options"
+            text = f"{given} to the Envoy cluster of {answer.route}"
+            yield _of_reference(answer, text)
+
+
+def h2c_with_tls(subject: Subject) -> Iterator[Found]:
+    """h2c, which is HTTP/2 in the clear, on a port that is spoken to over TLS."""
+    for answer in _once(subject, *L7):
+        values = values_of(answer.app_protocol)
+        clear = [value for value in values if value.endswith("/h2c") or value == "grpc"]
+        if clear and answer.tls:
+            text = (
+                f"{port_name(answer)} declares {clear[0]}, in the clear, and is spoken to over TLS"
+            )
+            yield _of_reference(answer, text)
+
+
+def _once(subject: Subject, *kinds: str) -> Iterator[Resolution]:
+    """The references of these kinds of routes that are sent somewhere."""
+    for answer in subject.answers:
+        if answer.route.kind in kinds and answer.sent:
+            yield answer
+
+
+def _of_reference(answer: Resolution, text: str, grade: str = "") -> Found:
+    """At what is declared, where anything is; else at the reference."""
+    ref = answer.ref
+    declared = answer.declared_at if answer.app_protocol else None
+    return Found(
+        meta=answer.target if declared and answer.target else answer.route,
+        position=declared or ref.position,
+        message=text,
+        by=who(answer),
+        grade=grade,
+        key=f"{answer.route} {ref.rule} {ref.role} {ref.backend} {ref.port}",
+    )
+
+
+CHECKS = {
+    "AP001": hint_missing,
+    "AP006": tls_only_said,
+    "AP007": grpc_over_tls,
+    "AP008": telemetry_sink,
+    "AP010": unsupported,
+    "AP012": opaque_behind_http,
+    "AP016": client_protocol,
+    "AP017": websocket_on_grpc,
+    "AP018": websocket_unheard,
+    "AP022": value_on_l4,
+    "AP023": h2c_with_tls,
+}

@@ -1,0 +1,65 @@
+"""Checks of the backends of one route rule together: they share an Envoy cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from protocol_analysis.findings.finding import Found
+from protocol_analysis.findings.subject import Subject, port_name
+from protocol_analysis.readings import who
+from protocol_analysis.resolution import Resolution
+
+_HTTP2 = ("HTTP2", "GRPC")
+
+
+def mixed_protocols(subject: Subject) -> Iterator[Found]:
+    """HTTP/1.1 and HTTP/2 backends in a rule, of which one decides for all."""
+    for group in subject.rule_groups():
+        sent = [answer for answer in group if answer.sent]
+        turned = [a for a in sent if any(reason.row == "neighbour" for reason in a.reasons)]
+        for answer in turned:
+            if answer.upstream == "h2" and answer.protocol not in _HTTP2:
+                others = [port_name(a) for a in sent if a.protocol in _HTTP2]
+                text = f"{port_name(answer)} is spoken HTTP/2 here because of {', '.join(others)}"
+                yield _at(answer, text, "turned")
+        if sent and sent[0].implementation == "nginx-gateway-fabric":
+            yield from _fallen_back(sent)
+
+
+def _fallen_back(sent: list[Resolution]) -> Iterator[Found]:
+    """NGINX speaks HTTP/2 to a rule only where every backend of it is h2c."""
+    plain = [port_name(answer) for answer in sent if answer.protocol not in _HTTP2]
+    for answer in sent if plain else ():
+        if answer.protocol == "HTTP2" and answer.route.kind == "HTTPRoute":
+            text = (
+                f"{port_name(answer)} is spoken HTTP/1.1 in this rule because of {', '.join(plain)}"
+            )
+            yield _at(answer, text, "fallen back")
+
+
+def mixed_tls(subject: Subject) -> Iterator[Found]:
+    """Backends with TLS and without it in one rule."""
+    for group in subject.rule_groups():
+        sent = [answer for answer in group if answer.sent and subject.is_envoy_gateway(answer)]
+        clear = [port_name(answer) for answer in sent if not answer.tls]
+        with_tls = [answer for answer in sent if answer.tls]
+        if clear and with_tls:
+            text = (
+                f"{port_name(with_tls[0])} is spoken to over TLS, {', '.join(clear)} in the clear"
+            )
+            yield _at(with_tls[0], text, "mixed")
+
+
+def _at(answer: Resolution, text: str, grade: str) -> Found:
+    ref = answer.ref
+    return Found(
+        meta=answer.route,
+        position=ref.position,
+        message=text,
+        by=who(answer),
+        grade=grade,
+        key=f"{ref.rule} {ref.role} {ref.backend}",
+    )
+
+
+CHECKS = {"AP013": mixed_protocols, "AP014": mixed_tls}

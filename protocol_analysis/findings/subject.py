@@ -1,0 +1,127 @@
+"""What checks look at: one cluster's manifests as its reader has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+from protocol_analysis.attaching import Attaching, Attachment
+from protocol_analysis.coverage import Coverage, coverage
+from protocol_analysis.evidence import Evidence, evidence
+from protocol_analysis.model import Inventory, Meta, Route, Service, ServicePort
+from protocol_analysis.readers import Reader, all_readers, reader_of
+from protocol_analysis.readings import resolve, who
+from protocol_analysis.resolution import Resolution
+from protocol_analysis.rows import Rules
+from protocol_analysis.scope import Scope
+from protocol_analysis.speaking import rules_of
+
+PortKey = tuple[Meta, int | None]
+
+
+class Subject:
+    """One cluster's manifests, resolved; everything is looked up once."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        implementation: str = "envoy-gateway",
+        release: str | None = None,
+        meshes: Sequence[Reader | str] = (),
+    ) -> None:
+        self.inventory = inventory
+        self.reader = reader_of(implementation, release)
+        self.meshes = all_readers(meshes, mesh=True)
+
+    @cached_property
+    def answers(self) -> list[Resolution]:
+        """Every backend reference, read by its own implementation."""
+        reader = self.reader
+        return resolve(self.inventory, reader.implementation, reader.release, self.meshes)
+
+    @cached_property
+    def ports(self) -> list[Coverage]:
+        """Every backend port, as the chosen implementation reads it."""
+        reader = self.reader
+        return coverage(self.inventory, reader.implementation, reader.release, self.meshes)
+
+    @cached_property
+    def scope(self) -> Scope:
+        """Who is meant by a name."""
+        return Scope(self.inventory)
+
+    @cached_property
+    def routes(self) -> dict[Meta, Route]:
+        """Routes, and what else refers to backends, by what they are."""
+        return {route.meta: route for route in self.inventory.referring}
+
+    @cached_property
+    def leading(self) -> dict[PortKey, list[Resolution]]:
+        """The references that mean a port, forwarded or mirrored; a Backend has no port."""
+        found: dict[PortKey, list[Resolution]] = {}
+        for answer in self.answers:
+            if target := answer.target:
+                number = answer.ref.port if target.kind != "Backend" else None
+                found.setdefault((target, number), []).append(answer)
+        return found
+
+    @cached_property
+    def clues(self) -> dict[PortKey, tuple[Evidence, ...]]:
+        """What hints at the protocol that a port's workload serves."""
+        return {
+            (service.meta, port.number): found
+            for service, port, found in evidence(self.inventory)
+            if found
+        }
+
+    @cached_property
+    def attaching(self) -> Attaching | None:
+        """The policies that reach routes; None where the reader has no wire rules."""
+        wires = rules_of(self.reader)[1]
+        return Attaching(self.inventory, self.scope, wires) if wires else None
+
+    def rules(self, answer: Resolution) -> Rules:
+        """The rules by which an answer was found."""
+        return rules_of(who(answer))[0]
+
+    def leads(self, row: Coverage) -> list[Resolution]:
+        """The references that mean the port of a row."""
+        return self.leading.get((row.meta, row.port), [])
+
+    def reads(self, row: Coverage) -> bool:
+        """Whether the chosen implementation reads a port: no route of others alone leads there."""
+        leads = self.leads(row)
+        return not leads or any(who(answer) == self.reader for answer in leads)
+
+    def rule_groups(self) -> Iterator[list[Resolution]]:
+        """The references of each route rule that share an Envoy cluster: forwards; each mirror."""
+        groups: dict[Any, list[Resolution]] = {}
+        for answer in self.answers:
+            ref = answer.ref
+            mirror = ref.backend if ref.role == "mirror" else -1
+            groups.setdefault((answer.route, ref.rule, ref.role, mirror), []).append(answer)
+        yield from groups.values()
+
+    def declared(self) -> Iterator[tuple[Service, ServicePort]]:
+        """Every port of a Service or ServiceImport that declares a value."""
+        for service in (*self.inventory.services, *self.inventory.service_imports):
+            for port in service.ports:
+                if port.app_protocol is not None:
+                    yield service, port
+
+    def is_envoy_gateway(self, answer: Resolution) -> bool:
+        """Whether Envoy Gateway read it."""
+        return answer.implementation == "envoy-gateway"
+
+    def places(self, route: Route) -> list[Attachment]:
+        """Where a route hangs, or nowhere that is known."""
+        found = self.attaching.places(route) if self.attaching else []
+        return found or [Attachment()]
+
+
+def port_name(answer: Resolution) -> str:
+    """What a reference means, for people: `Service shop/cart:80`."""
+    ref = answer.ref
+    number = "" if ref.port is None else f":{ref.port}"
+    return f"{ref.kind} {ref.namespace}/{ref.name}{number}"

@@ -1,0 +1,139 @@
+"""Each code: a bad manifest, a good one as close to it as can be, and where it does not apply."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from protocol_analysis import Inventory, RulesetError, load
+from protocol_analysis.findings.catalogue import Rule, catalogue, parse_catalogue
+from protocol_analysis.findings.checking import CHECKS, check, codes
+from protocol_analysis.findings.finding import Finding
+
+# At which release each bad manifest is bad; the newest where none is named.
+AT = {
+    "AP008": "v1.6.7",
+    "AP014": "v1.6.1",
+    "AP018": "v1.6.1",
+    "AP019": "v1.8.3",
+    "AP022": "v1.8.3",
+}
+# A reader, or a release, to which the same bad manifest is not bad; None: it is to everybody.
+FINE: dict[str, tuple[str, str] | None] = {
+    "AP001": None,
+    "AP002": ("cilium", "main"),
+    "AP003": None,
+    "AP004": None,
+    "AP006": ("contour", "main"),
+    "AP007": None,
+    "AP008": ("envoy-gateway", "v1.7.0"),
+    "AP010": None,
+    "AP011": None,
+    "AP012": None,
+    "AP013": ("contour", "main"),
+    "AP014": ("contour", "main"),
+    "AP016": ("contour", "main"),
+    "AP017": ("envoy-gateway", "v1.6.7"),
+    "AP018": ("envoy-gateway", "v1.8.3"),
+    "AP019": ("envoy-gateway", "v1.9.0"),
+    "AP021": None,
+    "AP022": ("envoy-gateway", "v1.9.0"),
+    "AP023": None,
+    "AP025": None,
+    "AP028": None,
+    "AP029": None,
+    "AP030": None,
+    "AP032": ("istio", "main"),
+}
+
+rules = pytest.mark.parametrize("rule", catalogue().values(), ids=list(catalogue()))
+
+
+def manifests(folder: Path, text: str) -> Inventory:
+    file = folder / "a.yaml"
+    file.write_text(text, encoding="utf-8")
+    inventory = load(file)
+    assert inventory.unreadable == ()
+    assert inventory.warnings == ()
+    return inventory
+
+
+def found(inventory: Inventory, code: str, release: str | None) -> list[Finding]:
+    return check(inventory, release=release, select=[code])
+
+
+@rules
+def test_bad_is_found_and_good_is_not(rule: Rule, tmp_path: Path) -> None:
+    release = AT.get(rule.code)
+    bad = found(manifests(tmp_path, rule.bad), rule.code, release)
+    assert bad, "the bad manifest is not found"
+    assert all(each.message and each.remedy and each.position.file for each in bad)
+    assert not [
+        each
+        for each in found(manifests(tmp_path, rule.good), rule.code, release)
+        if each.severity != "info"
+    ]
+
+
+@rules
+def test_it_is_not_bad_for_everybody(rule: Rule, tmp_path: Path) -> None:
+    if fine := FINE[rule.code]:
+        inventory = manifests(tmp_path, rule.bad)
+        assert check(inventory, *fine, select=[rule.code]) == []
+
+
+def test_every_code_has_a_check_and_its_cases() -> None:
+    assert set(catalogue()) == set(CHECKS) == set(FINE)
+
+
+def test_a_finding_is_the_contracts(tmp_path: Path) -> None:
+    (finding,) = found(manifests(tmp_path, catalogue()["AP003"].bad), "AP003", None)
+    row = finding.as_dict()
+    wanted = {"code", "severity", "title", "message", "remedy", "cluster", "object", "position"}
+    assert set(row) >= {*wanted, "references"}
+    assert row["object"] == {"kind": "Service", "namespace": "default", "name": "orders"}
+    assert row["position"]["line"] == 4
+    assert row["remedy"] == "write kubernetes.io/h2c"
+
+
+def test_fingerprints_stay_where_lines_move(tmp_path: Path) -> None:
+    bad = catalogue()["AP003"].bad
+    before, after = (
+        found(manifests(tmp_path, text), "AP003", None)[0].fingerprint
+        for text in (bad, f"# a comment\n\n{bad}")
+    )
+    assert before == after
+    other = bad.replace("8080", "8081")
+    assert found(manifests(tmp_path, other), "AP003", None)[0].fingerprint != before
+
+
+def test_select_and_ignore() -> None:
+    assert codes(["AP01"], ["AP012"])[:2] == ["AP010", "AP011"]
+    for wrong in ("AP999", "", "XX"):
+        with pytest.raises(RulesetError, match="is no rule; known are AP001"):
+            codes([wrong])
+
+
+RULE = (
+    "- {code: A, title: t, severity: [SEVERITY], meaning: m, remedy: r, "
+    "references: [https://a.example], bad: b, good: g}"
+)
+WRONG = [
+    ("[{code: AP001}]", "rule without 'bad'"),
+    (RULE.replace("SEVERITY", "{is: bad}"), "is: 'bad'; write one of error, warning, info"),
+    (RULE.replace("SEVERITY", "{for: nobody, is: info}"), "for: 'nobody'; write an implementation"),
+    (
+        RULE.replace("SEVERITY", "{for: envoy-gateway, releases: [v0.99.0], is: info}"),
+        "v0.99.0 is not in the list",
+    ),
+    (f"{RULE}\n{RULE}".replace("SEVERITY", "{is: info}"), "code A stands twice"),
+    (RULE.replace("https://", "see "), "references: a list; write a list of https:// links"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), WRONG, ids=[told for _, told in WRONG])
+def test_a_wrong_catalogue_is_refused(text: str, told: str) -> None:
+    with pytest.raises(RulesetError, match=r"catalogue\.yaml:[12]: ") as raised:
+        parse_catalogue(text, "catalogue.yaml")
+    assert told in str(raised.value)
