@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ListenerSet,
         Policy,
         ReferenceGrant,
+        RouteMatch,
     )
     from protocol_analysis.workloads import Exposure, Ingress, Workload
 
@@ -206,6 +207,7 @@ class Route:
     api_version: str = ""
     rules: tuple[str, ...] = ()
     hostnames: tuple[str, ...] = ()
+    matches: tuple[RouteMatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

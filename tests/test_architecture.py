@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "portability": {*CORE, "readers", "readings", "speaking", "sheets"},
     "findings": {
         *CORE,
-        *("policies", "attaching", "evidence", "measuring", "sheets"),
+        *("policies", "attaching", "workloads", "evidence", "measuring", "sheets"),
         *("readers", "readings", "speaking", "coverage", "portability"),
     },
     "stories": {*CORE, "edits", "readings", "compare", "upgrade", "reading"},

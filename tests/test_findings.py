@@ -19,20 +19,24 @@ AT = {
     "AP019": "v1.8.3",
     "AP022": "v1.8.3",
 }
+OF_A_MESH = {"AP027"}
 # A reader, or a release, to which the same bad manifest is not bad; None: it is to everybody.
 FINE: dict[str, tuple[str, str] | None] = {
     "AP001": None,
     "AP002": ("cilium", "main"),
     "AP003": None,
     "AP004": None,
+    "AP005": ("contour", "v1.28.0"),
     "AP006": ("contour", "main"),
     "AP007": None,
     "AP008": ("envoy-gateway", "v1.7.0"),
+    "AP009": ("contour", "main"),
     "AP010": None,
     "AP011": None,
     "AP012": None,
     "AP013": ("contour", "main"),
     "AP014": ("contour", "main"),
+    "AP015": ("contour", "main"),
     "AP016": ("contour", "main"),
     "AP017": ("envoy-gateway", "v1.6.7"),
     "AP018": ("envoy-gateway", "v1.8.3"),
@@ -40,7 +44,10 @@ FINE: dict[str, tuple[str, str] | None] = {
     "AP021": None,
     "AP022": ("envoy-gateway", "v1.9.0"),
     "AP023": None,
+    "AP024": ("contour", "main"),
     "AP025": None,
+    "AP026": None,
+    "AP027": None,
     "AP028": None,
     "AP029": None,
     "AP030": None,
@@ -60,7 +67,8 @@ def manifests(folder: Path, text: str) -> Inventory:
 
 
 def found(inventory: Inventory, code: str, release: str | None) -> list[Finding]:
-    return check(inventory, release=release, select=[code])
+    meshes = ["istio"] if code in OF_A_MESH else []
+    return check(inventory, release=release, meshes=meshes, select=[code])
 
 
 @rules
