@@ -29,8 +29,10 @@ def nonstandard_grpc(subject: Subject) -> Iterator[Found]:
             text = f"{where} declares grpc, no value of Kubernetes; {subject.reader} reads it"
             yield _at(row, text, grade="works")
         for reading in row.readings:
-            if reading.upstream != "h2":
-                text = f"{where} declares grpc, and {who(reading)} makes {word_of(reading)} of it"
+            refused = subject.refuses(reading)
+            if refused or (reading.sent and reading.upstream != "h2"):
+                does = "turns it away" if refused else f"speaks {word_of(reading)}"
+                text = f"{where} declares grpc, and {who(reading)} {does}"
                 yield _at(row, text, by=who(reading), grade="breaks")
 
 

@@ -87,9 +87,8 @@ def unsupported(subject: Subject) -> Iterator[Found]:
         value = ", ".join(values_of(answer.app_protocol))
         if value == "grpc":  # a rule of its own
             continue
-        refusing = {row.id for row in subject.rules(answer).rows if row.section == "rejects"}
         meant = meanings().get(value) or meanings().get(value.casefold())
-        if not answer.sent and answer.deciding.row in refusing:
+        if subject.refuses(answer):
             text = f"{who(answer)} turns {port_name(answer)} away for its appProtocol {value!r}"
             yield _of_reference(answer, text, grade="refused")
         elif answer.sent and meant and not meant.is_met(answer):
