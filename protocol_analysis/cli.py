@@ -31,7 +31,7 @@ from protocol_analysis.columns import (
     RESOLVE_FIELDS,
     RESOLVE_WIDE,
     portability_columns,
-    reading_columns,
+    with_readings,
 )
 from protocol_analysis.compare import EFFECTS, Change, compare, way
 from protocol_analysis.coverage import coverage
@@ -179,7 +179,9 @@ def _run_resolve(options: argparse.Namespace) -> int:
         for i in inputs
         for row in resolve(i.inventory, i.implementation, i.release, i.meshes)
     ]
-    return _finish(options, inputs, rows, RESOLVE, RESOLVE_WIDE, RESOLVE_FIELDS)
+    return _finish(
+        options, inputs, rows, with_readings(RESOLVE, rows), RESOLVE_WIDE, RESOLVE_FIELDS
+    )
 
 
 def _run_coverage(options: argparse.Namespace) -> int:
@@ -189,7 +191,9 @@ def _run_coverage(options: argparse.Namespace) -> int:
         for i in inputs
         for row in coverage(i.inventory, i.implementation, i.release, i.meshes)
     ]
-    return _finish(options, inputs, rows, COVERAGE, COVERAGE_WIDE, COVERAGE_FIELDS)
+    return _finish(
+        options, inputs, rows, with_readings(COVERAGE, rows), COVERAGE_WIDE, COVERAGE_FIELDS
+    )
 
 
 def _run_explain(options: argparse.Namespace) -> int:
@@ -204,7 +208,14 @@ def _run_explain(options: argparse.Namespace) -> int:
         raise RulesetError(f"no references of --route {options.route}; routes are {shown}")
     if options.output not in ("table", "wide"):
         rows = [account.as_dict() for account in accounts]
-        return _finish(options, inputs, rows, RESOLVE, RESOLVE_WIDE, RESOLVE_FIELDS)
+        return _finish(
+            options,
+            inputs,
+            rows,
+            with_readings(RESOLVE, rows),
+            RESOLVE_WIDE,
+            RESOLVE_FIELDS,
+        )
     for account in accounts:
         write(sys.stdout, _lines(str(account)) + "\n\n")
     return _said(inputs)
@@ -241,7 +252,7 @@ def _run_diff(options: argparse.Namespace) -> int:
         steps = [step.as_dict() for step in order(changes, clusters)]
         return _finish(options, inputs, steps, ORDER, {}, tuple(ORDER))
     rows = [change.as_dict() for change in changes]
-    return _finish(options, inputs, rows, DIFF, DIFF_WIDE, DIFF_FIELDS)
+    return _finish(options, inputs, rows, with_readings(DIFF, rows), DIFF_WIDE, DIFF_FIELDS)
 
 
 def _run_portability(options: argparse.Namespace) -> int:
@@ -266,7 +277,6 @@ def _finish(
         columns = {name: get for name, get in columns.items() if name != "cluster"}
     if len({row.get("implementation") for row in rows}) < 2:
         columns = {name: get for name, get in columns.items() if name != "read by"}
-    columns = {**columns, **reading_columns(rows)}
     _print(rows, options, columns, wide, fields)
     return _said(inputs)
 
