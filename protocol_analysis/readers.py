@@ -46,8 +46,8 @@ def reader(
     >>> reader("contour", mesh=True)
     Traceback (most recent call last):
         ...
-    protocol_analysis.releases.RulesetError: 'contour' is no mesh that is known; known are istio, \
-kuma, linkerd
+    protocol_analysis.releases.RulesetError: 'contour' is no mesh that is known; known are \
+cilium, istio, kuma, linkerd, open-service-mesh
     """
     name, release = _named(text, implementation)
     bare = name.removesuffix(_MESH)

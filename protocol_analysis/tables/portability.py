@@ -64,7 +64,7 @@ def value_matrix(
     which. `?`: nobody has verified it; `not read`: turned away.
 
     >>> from protocol_analysis.readers import reader
-    >>> value_matrix([reader("gke")], ["HTTP2", None]).loc[("gateway", "gke@v1.0.0")].to_list()
+    >>> value_matrix([reader("gke")], ["HTTP2", None]).loc[("gateway", "gke@main")].to_list()
     ['h2+tls ?', 'http/1.1 ?']
     """
     chosen = sorted(all_readers(readers) or everyone(), key=lambda each: each.mesh)
