@@ -42,14 +42,15 @@ class Config:
 class Server:
     """A real server: what kind it is, in words, and what it needs.
 
-    `program` is what has to be installed beside Python. `silent`: timeouts are what it is for.
+    `program` is what has to be installed beside Python. `slow` are the clients whose requests it
+    does not answer in time: timeouts are what they are for.
     """
 
     name: str
     kind: str
     tls: bool = False
     program: str = ""
-    silent: bool = False
+    slow: tuple[str, ...] = ()
 
 
 _BOTH = ("h2", "http/1.1")
@@ -73,9 +74,9 @@ CONFIGS = {
         ),
         Config(
             name="mixed_h2c",
-            about="a plain backend beside an h2c one: HTTP/2 for both",
+            about="a plain backend beside an h2c or gRPC one: HTTP/2 for both",
             options="h2",
-            neighbour="h1h2c_hypercorn",
+            neighbour="grpc_plain",
         ),
         Config(name="downstream", about="what the client speaks", options="downstream"),
         Config(
@@ -107,7 +108,7 @@ CONFIGS = {
             name="mixed_auto",
             about="a plain backend beside a TLS one, as v1.6.0 to v1.6.2: by ALPN for both",
             options="auto",
-            neighbour="tls_h1h2_hypercorn",
+            neighbour="grpc_tls",
         ),
         Config(
             name="tls_downstream",
@@ -118,6 +119,7 @@ CONFIGS = {
     )
 }
 
+_BIDI = ("grpc_bidi",)
 _H1, _H2C, _BOTH_PLAIN = "HTTP/1.1 only", "h2c only", "HTTP/1.1 and h2c"
 _TLS_H1, _TLS_BOTH = "TLS, HTTP/1.1 only", "TLS, HTTP/1.1 and h2"
 SERVERS = {
@@ -127,26 +129,29 @@ SERVERS = {
         Server(name="h1_stdlib", kind=_H1),
         Server(name="h1_nginx", kind=_H1, program="nginx"),
         Server(name="h1_grpc", kind="HTTP/1.1 only, gRPC with trailers"),
-        Server(name="h2c_nghttpd", kind=_H2C, program="nghttpd"),
+        Server(name="h2c_nghttpd", kind=_H2C, program="nghttpd", slow=_BIDI),
         Server(name="h2c_nginx", kind=_H2C, program="nginx"),
-        Server(name="h1h2c_hypercorn", kind=_BOTH_PLAIN),
+        Server(name="h1h2c_hypercorn", kind=_BOTH_PLAIN, slow=_BIDI),
         Server(name="tls_h1_uvicorn", kind=_TLS_H1, tls=True),
         Server(name="tls_h1_stdlib", kind=_TLS_H1, tls=True),
         Server(name="tls_h1_nginx", kind=_TLS_H1, tls=True, program="nginx"),
-        Server(name="tls_h1h2_hypercorn", kind=_TLS_BOTH, tls=True),
+        Server(name="tls_h1h2_hypercorn", kind=_TLS_BOTH, tls=True, slow=_BIDI),
         Server(name="tls_h1h2_nginx", kind=_TLS_BOTH, tls=True, program="nginx"),
         Server(
             name="tls_h1sniff_hypercorn",
             kind="TLS, HTTP/1.1 by ALPN, h2 by its preface",
             tls=True,
+            slow=_BIDI,
         ),
-        Server(name="tls_h2_nghttpd", kind="TLS, h2 only", tls=True, program="nghttpd"),
+        Server(
+            name="tls_h2_nghttpd", kind="TLS, h2 only", tls=True, program="nghttpd", slow=_BIDI
+        ),
         Server(name="grpc_plain", kind="gRPC"),
         Server(name="grpc_tls", kind="gRPC over TLS", tls=True),
         Server(name="ws_plain", kind="WebSocket"),
         Server(name="ws_tls", kind="WebSocket over TLS", tls=True),
         Server(name="tcp_echo", kind="TCP that echoes"),
-        Server(name="tcp_silent", kind="TCP that says nothing", silent=True),
+        Server(name="tcp_silent", kind="TCP that says nothing", slow=tuple(CLIENTS)),
         Server(name="tcp_banner", kind="TCP that speaks first"),
         Server(name="closed", kind="nothing listens"),
     )
@@ -204,7 +209,8 @@ _SIGNS = (
     ("connection_termination", "C"),
     ("{remote_reset", "R"),
 )
-TIMED_OUT = frozenset({"t", "T", "D"})
+# What a busy machine brings about too: time that ran out, and a reset that overtook the answer.
+DOUBTFUL = frozenset({"t", "T", "D", "C"})
 
 
 def verdict_of(*, ok: bool, status: int, flags: str, details: str) -> str:
@@ -223,4 +229,4 @@ def verdict_of(*, ok: bool, status: int, flags: str, details: str) -> str:
             return verdict
     if details.startswith(("via_upstream", "websocket_handshake_unsuccessful")):
         return "fake101" if status == 101 else f"h{status}"
-    return "D" if {"DR", "DC"} & set(flags.split(",")) else "?"
+    return f"D{status or ''}" if {"DR", "DC"} & set(flags.split(",")) else "?"

@@ -2,8 +2,8 @@
 
 Its argument is a folder. For each `cells-N.json` that appears there, N from 1, it sends the
 requests that are in it and writes a line to `answers-N.jsonl` for each that has ended. A request
-is {"rid", "cell", "client", "port", "patient"}; an answer {"rid", "ok", "said"}, where `ok` is the
-application's success. The process ends by being killed.
+is {"rid", "cell", "client", "port", "patient"}; an answer {"rid", "ok", "late", "said"}: `ok` is the
+application's success, `late` that the client gave up waiting. The process ends by being killed.
 
 At most `QUICK` requests are under way at once, so that servers in Python are not what is measured;
 patient ones, which wait for a server that says nothing, wait all together beside them.
@@ -170,7 +170,8 @@ async def answer_of(request: dict[str, Any]) -> dict[str, Any]:
             ok, said = await CLIENTS[request["client"]](request["port"], headers)
     except Exception as error:  # noqa: BLE001 - how a client fails is what is measured
         ok, said = False, f"{type(error).__name__}: {error}"
-    return {"rid": request["rid"], "ok": ok, "said": said}
+    late = said.startswith(("DEADLINE_EXCEEDED", "TimeoutError"))
+    return {"rid": request["rid"], "ok": ok, "late": late, "said": said}
 
 
 async def send_all(requests: list[dict[str, Any]], answers: Path) -> None:

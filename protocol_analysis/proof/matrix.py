@@ -4,7 +4,8 @@ Envoy, the servers and the clients are processes of their own, on 127.0.0.1, in 
 afterwards. What a client saw and what Envoy logged of it are joined by the request's own id. Some
 cells are measured again, in a further round, and the last answer counts:
 
-- one that timed out at a server that does answer: a busy machine is not what is measured;
+- one that timed out at a server that does answer, or whose connection ended without a word: a
+  busy machine does that too, and is not what is measured; it counts when it stays so;
 - one of a rule with two backends where Envoy chose the other one.
 """
 
@@ -21,7 +22,7 @@ from urllib.error import URLError
 
 from protocol_analysis.proof.binaries import Envoy, find_envoy, require_extra
 from protocol_analysis.proof.bootstrap import ACCESS_LOG, LISTENERS, LOCALHOST, bootstrap
-from protocol_analysis.proof.cells import CLIENTS, CONFIGS, SERVERS, TIMED_OUT, Measurement
+from protocol_analysis.proof.cells import CLIENTS, CONFIGS, SERVERS, DOUBTFUL, Measurement
 from protocol_analysis.proof.programs import Lines, ProofError, Programs, programs
 from protocol_analysis.proof.serving import absent_servers, start_servers
 
@@ -29,6 +30,7 @@ _SCRIPT = Path(__file__).with_name("clients.py")
 _READY, _ROUND = 30.0, 120.0  # seconds: for Envoy to be live, for a round to be over
 _LOGGED = 5.0  # seconds for the last lines of the access log
 _ROUNDS = 12
+_BELIEVED = 3  # rounds in which what is doubtful has to be the same
 _ARGUMENTS = (
     *("--config-path", "envoy.json", "--admin-address-path", "admin", "--disable-hot-restart"),
     *("--concurrency", "1", "--file-flush-interval-msec", "50", "--log-level", "warning"),
@@ -101,21 +103,26 @@ def _measure(
         servers=ports,
         log=Lines(running.folder / ACCESS_LOG),
     )
-    measured: dict[Cell, Measurement] = {}
+    measured: dict[Cell, list[Measurement]] = {}
     left = list(cells)
     for number in range(1, _ROUNDS + 1):
-        before = len(measured)
-        found = _round(bench, number, left, lambda n, of=before: progress(of + n, len(cells)))  # type: ignore[misc]
-        doubtful = [c for c, row in found.items() if c not in measured and _doubtful(row)]
-        measured |= found
-        left = [cell for cell in left if cell not in found] + doubtful
+        done = len(cells) - len(left)
+        found = _round(bench, number, left, lambda n, done=done: progress(done + n, len(cells)))  # type: ignore[misc]
+        for cell, row in found.items():
+            measured.setdefault(cell, []).append(row)
+        left = [cell for cell in left if _again(measured.get(cell, []))]
         if not left:
-            return [measured[cell] for cell in cells]
+            return [measured[cell][-1] for cell in cells]
     raise ProofError(f"no answer in {'/'.join(left[0])}; is the machine busy? Try again")
 
 
-def _doubtful(row: Measurement) -> bool:
-    return row.verdict in TIMED_OUT and not SERVERS[row.server].silent
+def _again(rows: Sequence[Measurement]) -> bool:
+    """Whether a cell is to be measured again, by what is known of it."""
+    if not rows:
+        return True
+    last = rows[-1]
+    slow = last.client in SERVERS[last.server].slow
+    return last.verdict in DOUBTFUL and not slow and len(rows) < _BELIEVED
 
 
 def start_envoy(running: Programs, envoy: Envoy, config: Mapping[str, Any]) -> dict[str, int]:
@@ -134,7 +141,9 @@ def _round(
     bench: _Bench, number: int, cells: Sequence[Cell], progress: Callable[[int], None]
 ) -> dict[Cell, Measurement]:
     """Send a request for each cell; those that reached the server in question."""
-    asked = {f"{number}.{at}": cell for at, cell in enumerate(cells)}
+    # Envoy takes two backends in turn, so that one of two requests reaches the one in question.
+    doubled = (c for cell in cells for c in [cell] * (2 if CONFIGS[cell[0]].neighbour else 1))
+    asked = {f"{number}.{at}": cell for at, cell in enumerate(doubled)}
     requests = [_request(bench, rid, *cell) for rid, cell in asked.items()]
     bench.running.write(f"cells-{number}.json", json.dumps(requests))
     answers: dict[str, dict[str, Any]] = {}
@@ -142,7 +151,7 @@ def _round(
 
     def answered() -> bool | None:
         answers.update({each["rid"]: each for each in map(json.loads, lines.new())})
-        progress(len(answers))
+        progress(len({asked[rid] for rid in answers}))
         return len(answers) == len(asked) or None
 
     bench.running.wait("all clients have an answer", answered, _ROUND)
@@ -166,7 +175,7 @@ def _request(bench: _Bench, rid: str, config: str, server: str, client: str) -> 
         "cell": f"{config}/{server}",
         "client": client,
         "port": bench.listeners[CONFIGS[config].listener],
-        "patient": SERVERS[server].silent,
+        "patient": client in SERVERS[server].slow,
     }
 
 
@@ -185,15 +194,18 @@ def _measurement(
     envoy: str, cell: Cell, answer: Mapping[str, Any], logged: Mapping[str, Any]
 ) -> Measurement:
     config, server, client = cell
+    status, flags, details = (logged[name] for name in ("status", "flags", "details"))
+    if status and flags in {"DR", "DC"} and not (answer["ok"] or answer["late"]):
+        flags, details = None, "via_upstream"  # it had its answer, and left before the end of it
     return Measurement(
         envoy=envoy,
         config=config,
         server=server,
         client=client,
         ok=answer["ok"],
-        status=int(logged["status"] or 0),
-        flags=_text_of(logged["flags"]),
-        details=_text_of(logged["details"]),
+        status=int(status or 0),
+        flags=_text_of(flags),
+        details=_text_of(details),
     )
 
 

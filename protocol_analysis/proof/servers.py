@@ -8,6 +8,7 @@ come `ca.pem`, `cert.pem` and `key.pem`, since other programs wait for them; the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.server
 import json
 import logging
@@ -24,6 +25,7 @@ import trustme
 LOCALHOST, HOSTNAME = "127.0.0.1", "backend.example"
 BANNER = b"220 ready\r\n"
 BUSY_BACKLOG = 512
+LINGER = 1.0  # seconds
 
 Start = Callable[[Path, str], Awaitable[int]]
 
@@ -57,7 +59,7 @@ def secured(folder: Path, *alpn: str) -> ssl.SSLContext:
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """ASGI: 200 for every request, an echo for every WebSocket."""
+    """ASGI: 200 for every request, before its body has ended; an echo for every WebSocket."""
     if scope["type"] == "lifespan":
         while True:
             message = await receive()
@@ -72,7 +74,11 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         return
     headers = [(b"content-type", b"text/plain"), (b"content-length", b"3")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"ok\n"})
+    await send({"type": "http.response.body", "body": b"ok\n", "more_body": True})
+    # What is left unread would end the connection, and with it the streams beside this one.
+    while (await receive()).get("more_body", False):
+        pass
+    await send({"type": "http.response.body"})
 
 
 async def uvicorn(folder: Path, name: str) -> int:
@@ -137,6 +143,15 @@ class Listening(http.server.ThreadingHTTPServer):
 
     def handle_error(self, *_: object) -> None:
         """Say nothing: a client that speaks otherwise is what is measured."""
+
+    def shutdown_request(self, request: Any) -> None:
+        """Read what still comes before closing: a reset would overtake the answer."""
+        with contextlib.suppress(OSError):
+            request.shutdown(socket.SHUT_WR)
+            request.settimeout(LINGER)
+            while request.recv(65_536):
+                pass
+        self.close_request(request)
 
 
 async def stdlib(folder: Path, name: str) -> int:
