@@ -198,3 +198,7 @@ PORTABILITY_FIELDS = (
     *("cluster", "kind", "namespace", "name", "port", "appProtocol", "meant", "portable", "right"),
     *("readings", *(f"declaredAt.{name}" for name in _POSITION)),
 )
+_PROVE = ("envoy", "config", "server", "client", "ok", "status", "flags")
+PROVE: Columns = {name: itemgetter(name) for name in (*_PROVE, "verdict")}
+PROVE_WIDE: Columns = {"details": itemgetter("details")}
+PROVE_FIELDS = (*_PROVE, "details", "verdict")

@@ -24,7 +24,7 @@ ENVOYS = ("1.36.4", "1.37.0", "1.38.2", "1.39.0", newest())
 RUNS = 3
 HEAD = f"""\
 # The matrix as measured: for each version of Envoy the verdict of every cell. Written by
-# `python -m tests.refresh_measured`; verdicts.yaml says what they mean, cells.py what the names are.
+# `python -m tests.refresh_measured`; verdicts.yaml has what they mean, cells.py the names.
 #
 # A line has the verdicts of the clients {" ".join(CLIENTS)},
 # those of the newest version; `differs` has the cells in which another version ends otherwise.
@@ -41,7 +41,9 @@ def agreed(envoy: str) -> dict[Cell, str]:
         runs.append({(row.config, row.server, row.client): row.verdict for row in rows})
         last = runs[-RUNS:]
         changed = [cell for cell in last[0] if any(run[cell] != last[0][cell] for run in last)]
-        print(f"{envoy} run {number}: {len(rows)} cells, {len(changed)} not as before {changed[:4]}")
+        print(
+            f"{envoy} run {number}: {len(rows)} cells, {len(changed)} not as before {changed[:4]}"
+        )
         if len(last) == RUNS and not changed:
             return runs[-1]
     raise AssertionError

@@ -68,12 +68,15 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rulebook",
         "claims",
         "outputs",
+        "proof",
     },
     "wild": {"model"},
     "drawing": {"formats"},
-    "plots": {*CORE, "coverage", "tables", "drawing"},
+    "plots": {*CORE, "coverage", "tables", "drawing", "proof"},
     "report": {*CORE, "coverage", "reading", "tables", "plots", "drawing", "formats", "manifests"},
+    "proof": CORE,
     "arguments": {*CORE, "formats", "manifests"},
+    "proving": {*CORE, "arguments", "columns", "formats", "proof"},
     "cli": {
         "__init__",
         "arguments",
@@ -90,6 +93,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "upgrade",
         "explain",
         "columns",
+        "proving",
     },
     "__init__": {*CORE, "speaking", "coverage", "compare", "explain", "manifests"},
     "__main__": {"cli"},
@@ -97,9 +101,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # What is not Python's own, and which rooms may stand on it.
 OUTSIDE: dict[str, set[str]] = {
-    "yaml": {"sheets", "claims", "manifests", "formats"},
+    "yaml": {"sheets", "claims", "manifests", "formats", "proof"},
     "tabulate": {"formats"},
-    "tqdm": {"report", "cli"},
+    "tqdm": {"report", "cli", "proving"},
     "pandas": {"tables", "wild", "drawing", "plots", "report"},
     "matplotlib": {"drawing", "plots", "report"},
     "PIL": {"drawing"},
@@ -108,6 +112,14 @@ OUTSIDE: dict[str, set[str]] = {
     "jupyter_client": {"report"},
     "nbconvert": {"report"},
     "pygments": {"report"},
+    "grpc": {"proof"},
+    "h11": {"proof"},
+    "h2": {"proof"},
+    "hypercorn": {"proof"},
+    "platformdirs": {"proof"},
+    "trustme": {"proof"},
+    "uvicorn": {"proof"},
+    "websockets": {"proof"},
 }
 
 # Files, sockets, processes. posixpath and io.StringIO are only about text.
@@ -127,6 +139,7 @@ TOUCH_THE_WORLD = {
     "arguments",
     "cli",
     "report",
+    "proof",
 }
 
 CORE_LINES = 1_000

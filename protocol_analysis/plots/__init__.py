@@ -13,6 +13,7 @@ from protocol_analysis.plots.grid import (
     rulebook_plot,
     rulebook_steps,
 )
+from protocol_analysis.plots.proof import verdict_plot
 from protocol_analysis.plots.steps import steps_plot
 from protocol_analysis.plots.upgrades import effect_plot, wire_plot
 from protocol_analysis.plots.wild import wild_plot
@@ -29,6 +30,7 @@ __all__ = [
     "rulebook_plot",
     "rulebook_steps",
     "steps_plot",
+    "verdict_plot",
     "wild_plot",
     "wire_plot",
 ]

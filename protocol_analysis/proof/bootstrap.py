@@ -77,8 +77,8 @@ def bootstrap(
 def cluster(config: Config, server: str, ports: Mapping[str, int], ca: str) -> dict[str, Any]:
     """The Envoy cluster of one configuration for one server.
 
-    >>> cluster(CONFIGS["none"], "closed", {"closed": 1}, "").get("typed_extension_protocol_options")
-
+    >>> "typed_extension_protocol_options" in cluster(CONFIGS["none"], "s", {"s": 80}, "")
+    False
     """
     name = f"{config.name}/{server}"
     made: dict[str, Any] = {

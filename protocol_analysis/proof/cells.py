@@ -79,9 +79,7 @@ CONFIGS = {
             neighbour="grpc_plain",
         ),
         Config(name="downstream", about="what the client speaks", options="downstream"),
-        Config(
-            name="tls_h2", about="TLS, HTTP/2, ALPN h2", options="h2", tls=True, alpn=_BOTH[:1]
-        ),
+        Config(name="tls_h2", about="TLS, HTTP/2, ALPN h2", options="h2", tls=True, alpn=_BOTH[:1]),
         Config(name="tls_h2_noalpn", about="TLS, HTTP/2, no ALPN", options="h2", tls=True),
         Config(
             name="tls_h1",
@@ -143,9 +141,7 @@ SERVERS = {
             tls=True,
             slow=_BIDI,
         ),
-        Server(
-            name="tls_h2_nghttpd", kind="TLS, h2 only", tls=True, program="nghttpd", slow=_BIDI
-        ),
+        Server(name="tls_h2_nghttpd", kind="TLS, h2 only", tls=True, program="nghttpd", slow=_BIDI),
         Server(name="grpc_plain", kind="gRPC"),
         Server(name="grpc_tls", kind="gRPC over TLS", tls=True),
         Server(name="ws_plain", kind="WebSocket"),

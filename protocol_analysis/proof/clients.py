@@ -2,8 +2,8 @@
 
 Its argument is a folder. For each `cells-N.json` that appears there, N from 1, it sends the
 requests that are in it and writes a line to `answers-N.jsonl` for each that has ended. A request
-is {"rid", "cell", "client", "port", "patient"}; an answer {"rid", "ok", "late", "said"}: `ok` is the
-application's success, `late` that the client gave up waiting. The process ends by being killed.
+is {"rid", "cell", "client", "port", "patient"}; an answer {"rid", "ok", "late", "said"}: `ok` is
+the application's success, `late` that the client gave up waiting. The process ends by being killed.
 
 At most `QUICK` requests are under way at once, so that servers in Python are not what is measured;
 patient ones, which wait for a server that says nothing, wait all together beside them.
@@ -72,7 +72,7 @@ async def h2_get(port: int, headers: Headers) -> Said:
         while data := await reader.read(65_536):
             for event in connection.receive_data(data):
                 if isinstance(event, h2.events.ResponseReceived):
-                    status = str(dict(event.headers or ()).get(":status"))
+                    status = _status(event.headers or ())
                 elif isinstance(event, h2.events.StreamEnded):
                     return status == "200", status
                 elif isinstance(event, h2.events.StreamReset):
@@ -81,6 +81,10 @@ async def h2_get(port: int, headers: Headers) -> Said:
         return False, f"closed {status}"
     finally:
         writer.close()
+
+
+def _status(headers: Any) -> str:
+    return str(dict(headers).get(":status", ""))
 
 
 def grpc_client(method: str) -> Callable[[int, Headers], Awaitable[Said]]:
@@ -197,7 +201,7 @@ async def main(folder: Path) -> None:
     number = 1
     while True:
         asked = folder / f"cells-{number}.json"
-        while not asked.exists():
+        while not asked.exists():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(_POLL)
         requests = json.loads(asked.read_text(encoding="utf-8"))
         await send_all(requests, folder / f"answers-{number}.jsonl")

@@ -1,8 +1,8 @@
 """The matrix, measured: one Envoy between real clients and real servers, every cell of it.
 
-Envoy, the servers and the clients are processes of their own, on 127.0.0.1, in a folder that is gone
-afterwards. What a client saw and what Envoy logged of it are joined by the request's own id. Some
-cells are measured again, in a further round, and the last answer counts:
+Envoy, the servers and the clients are processes of their own, on 127.0.0.1, in a folder that is
+gone afterwards. What a client saw and what Envoy logged of it are joined by the request's own id.
+Some cells are measured again, in a further round, and the last answer counts:
 
 - one that timed out at a server that does answer, or whose connection ended without a word: a
   busy machine does that too, and is not what is measured; it counts when it stays so;
@@ -22,8 +22,8 @@ from urllib.error import URLError
 
 from protocol_analysis.proof.binaries import Envoy, find_envoy, require_extra
 from protocol_analysis.proof.bootstrap import ACCESS_LOG, LISTENERS, LOCALHOST, bootstrap
-from protocol_analysis.proof.cells import CLIENTS, CONFIGS, SERVERS, DOUBTFUL, Measurement
-from protocol_analysis.proof.programs import Lines, ProofError, Programs, programs
+from protocol_analysis.proof.cells import CLIENTS, CONFIGS, DOUBTFUL, SERVERS, Measurement
+from protocol_analysis.proof.programs import Lines, Programs, ProofError, programs
 from protocol_analysis.proof.serving import absent_servers, start_servers
 
 _SCRIPT = Path(__file__).with_name("clients.py")
@@ -221,7 +221,7 @@ def _text(path: Path) -> str | None:
 def _get(admin: str, path: str) -> str:
     """What Envoy's admin interface says; nothing while it is not there."""
     try:
-        with urllib.request.urlopen(f"http://{admin}{path}", timeout=1) as answer:  # noqa: S310 - our own Envoy
+        with urllib.request.urlopen(f"http://{admin}{path}", timeout=1) as answer:
             return str(answer.read().decode())
     except (URLError, OSError):
         return ""

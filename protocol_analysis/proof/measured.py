@@ -1,8 +1,8 @@
 """What was measured, as data: the outcome of a resolution without any Envoy at hand.
 
-`measured.yaml` has the verdict of every cell for one version of each line of Envoy, `verdicts.yaml`
-what a verdict means. From there come the rows that `prove` would give, and what each kind of server makes of a backend reference.
-Reading needs neither Envoy nor the extra.
+`measured.yaml` has the verdict of every cell for one version of each line of Envoy,
+`verdicts.yaml` what a verdict means. From there come the rows that `prove` would give, and what
+each kind of server makes of a backend reference. Reading needs neither Envoy nor the extra.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from protocol_analysis.proof.cells import CLIENTS, CONFIGS, SERVERS, Measurement
+from protocol_analysis.proof.cells import CLIENTS, SERVERS, Measurement
 from protocol_analysis.proof.programs import ProofError
 from protocol_analysis.resolver import Resolution
 

@@ -27,6 +27,8 @@ BANNER = b"220 ready\r\n"
 BUSY_BACKLOG = 512
 LINGER = 1.0  # seconds
 
+_LOG = logging.getLogger(__name__)
+
 Start = Callable[[Path, str], Awaitable[int]]
 
 
@@ -45,7 +47,7 @@ def bound() -> socket.socket:
     """A socket at a port that the system gives; nobody listens yet."""
     made = socket.socket()
     made.bind((LOCALHOST, 0))
-    made.setblocking(False)
+    made.setblocking(False)  # noqa: FBT003 - that is its name
     return made
 
 
@@ -85,7 +87,7 @@ async def uvicorn(folder: Path, name: str) -> int:
     """HTTP/1.1 by h11, WebSocket by wsproto."""
     from uvicorn import Config, Server  # noqa: PLC0415 - only what is started is loaded
 
-    tls = {"ssl_certfile": folder / "cert.pem", "ssl_keyfile": folder / "key.pem"}
+    tls = name.startswith("tls_")
     config = Config(
         app,
         http="h11",
@@ -93,7 +95,8 @@ async def uvicorn(folder: Path, name: str) -> int:
         log_level="critical",
         lifespan="off",
         backlog=BUSY_BACKLOG,
-        **(tls if name.startswith("tls_") else {}),  # type: ignore[arg-type]
+        ssl_certfile=folder / "cert.pem" if tls else None,
+        ssl_keyfile=folder / "key.pem" if tls else None,
     )
     listening = bound()
     listening.listen(BUSY_BACKLOG)
@@ -115,7 +118,7 @@ async def hypercorn(folder: Path, name: str) -> int:
     if name.startswith("tls_"):
         config.certfile, config.keyfile = str(folder / "cert.pem"), str(folder / "key.pem")
         config.alpn_protocols = ["http/1.1"] if "sniff" in name else ["h2", "http/1.1"]
-    _forever(serve(app, config, shutdown_trigger=asyncio.Event().wait))  # type: ignore[arg-type]
+    _forever(serve(app, config, shutdown_trigger=asyncio.Event().wait))
     return port
 
 
@@ -124,7 +127,7 @@ class Plain(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - its caller's name
+    def do_GET(self) -> None:
         """Answer 200."""
         self.send_response(200)
         self.send_header("content-length", "3")
@@ -166,7 +169,7 @@ async def stdlib(folder: Path, name: str) -> int:
 
 
 async def grpcio(folder: Path, name: str) -> int:
-    """gRPC by grpcio: an echo of one message, three times, and of every message."""
+    """GRPC by grpcio: an echo of one message, three times, and of every message."""
     import grpc  # noqa: PLC0415 - only what is started is loaded
 
     async def unary(request: bytes, _: Any) -> bytes:
@@ -214,8 +217,8 @@ async def h1_grpc(_: Path, __: str) -> int:
                 connection.receive_data(await reader.read(65_536))
             elif isinstance(event, h11.Request):
                 times = 3 if event.target.endswith(b"/Stream") else 1
-                kind = next((v for k, v in event.headers if k == b"content-type"), b"text/plain")
-                headers = [("content-type", kind), ("transfer-encoding", "chunked")]
+                kind = dict(event.headers).get(b"content-type", b"text/plain")
+                headers = [(b"content-type", kind), (b"transfer-encoding", b"chunked")]
                 send(h11.Response(status_code=200, headers=headers))
             elif isinstance(event, h11.Data):
                 send(h11.Data(data=bytes(event.data) * times))
@@ -305,7 +308,7 @@ def _closing(serve: Any) -> Any:
         try:
             await serve(reader, writer)
         except Exception:  # noqa: BLE001 - what a client does is what is measured
-            logging.debug("a client spoke otherwise", exc_info=True)
+            _LOG.debug("a client spoke otherwise", exc_info=True)
         finally:
             writer.close()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from protocol_analysis.proof.bootstrap import LOCALHOST
 from protocol_analysis.proof.cells import SERVERS
-from protocol_analysis.proof.programs import ProofError, Programs, programs
+from protocol_analysis.proof.programs import Programs, ProofError, programs
 
 _READY = 30.0  # seconds
 _SCRIPT = Path(__file__).with_name("servers.py")

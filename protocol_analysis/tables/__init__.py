@@ -26,6 +26,12 @@ from protocol_analysis.tables.ports import (
     reading_table,
     worst_table,
 )
+from protocol_analysis.tables.proof import (
+    MEASURED_COLUMNS,
+    measured_table,
+    proof_table,
+    verdict_matrix,
+)
 from protocol_analysis.tables.references import (
     OUTPUT_COLUMNS,
     RESOLUTION_COLUMNS,
@@ -66,6 +72,7 @@ __all__ = [
     "CLAIM_COLUMNS",
     "CLUSTER_COLUMNS",
     "COVERAGE_COLUMNS",
+    "MEASURED_COLUMNS",
     "OUTPUT_COLUMNS",
     "PORTABILITY_COLUMNS",
     "PROBLEM_COLUMNS",
@@ -88,11 +95,13 @@ __all__ = [
     "declared_table",
     "effect_table",
     "knowledge_table",
+    "measured_table",
     "numbers_table",
     "outcome_table",
     "outputs_table",
     "portability_table",
     "problem_table",
+    "proof_table",
     "reading_table",
     "release_table",
     "requirement_table",
@@ -104,6 +113,7 @@ __all__ = [
     "upgrade_table",
     "use_notebook_display",
     "value_matrix",
+    "verdict_matrix",
     "wire_table",
     "worst_table",
 ]
