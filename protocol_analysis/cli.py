@@ -38,6 +38,7 @@ from protocol_analysis.explain import explain
 from protocol_analysis.formats import Columns, Row, printable, render
 from protocol_analysis.manifests import split_reader
 from protocol_analysis.portability import everyone, portability
+from protocol_analysis.probing import add_probe
 from protocol_analysis.proving import add_prove
 from protocol_analysis.reading import Cluster, read
 from protocol_analysis.releases import RulesetError, line_of
@@ -127,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_output(command, _run_portability)
     add_prove(commands)
+    add_probe(commands)
     command = commands.add_parser(
         "releases", help="what the rulesets know, and how new that knowledge is"
     )

@@ -77,6 +77,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "proof": CORE,
     "arguments": {*CORE, "formats", "manifests"},
     "proving": {*CORE, "arguments", "columns", "formats", "proof"},
+    "declared": {*CORE, "coverage", "portability", "proof"},
+    "probing": {*CORE, "arguments", "columns", "formats", "manifests", "declared", "proof"},
     "cli": {
         "__init__",
         "arguments",
@@ -94,6 +96,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "explain",
         "columns",
         "proving",
+        "probing",
     },
     "__init__": {*CORE, "speaking", "coverage", "compare", "explain", "manifests"},
     "__main__": {"cli"},
@@ -120,6 +123,7 @@ OUTSIDE: dict[str, set[str]] = {
     "trustme": {"proof"},
     "uvicorn": {"proof"},
     "websockets": {"proof"},
+    "wsproto": {"proof"},
 }
 
 # Files, sockets, processes. posixpath and io.StringIO are only about text.

@@ -15,7 +15,15 @@ from protocol_analysis.proof import probe_steps as steps
 from protocol_analysis.proof.endpoints import Endpoint
 from protocol_analysis.proof.facts import Facts, Side, grpc_word, may_be_settings
 from protocol_analysis.proof.probed import Evidence, Probed
-from protocol_analysis.proof.wires import FIRST_WORDS, Address, TooMuch, Wire, connect, look_up
+from protocol_analysis.proof.wires import (
+    FIRST_WORDS,
+    NOWHERE,
+    Address,
+    TooMuch,
+    Wire,
+    connect,
+    look_up,
+)
 
 _BOTH = ("h2", "http/1.1")
 
@@ -28,7 +36,7 @@ class Asking:
     timeout: float
     sni: str | None
     path: str
-    address: Address | None = None
+    address: Address = NOWHERE
     evidence: list[Evidence] = field(default_factory=list)
 
     async def all(self) -> Probed:
@@ -82,7 +90,6 @@ class Asking:
         answer = await self._ask(f"{before}http/1.1", steps.http1, h1)
         side = Side(
             http1=answer.spoken,
-            websocket=_not_asked(answer),
             only_upgrades=answer.code == 426,
             turns_away=answer.turns_away,
         )
@@ -90,7 +97,7 @@ class Asking:
             upgraded = await self._ask(f"{before}websocket", steps.websocket, h1)
             side = replace(side, websocket=upgraded.spoken)
         answer = await self._ask(f"{before}h2" if secure else "h2c", steps.http2, h2)
-        side = replace(side, http2=answer.spoken, rfc8441=_not_asked(answer))
+        side = replace(side, http2=answer.spoken)
         if not answer.spoken:
             return side
         health = await self._ask(f"{before}grpc health", steps.grpc_health, h2)
@@ -107,8 +114,6 @@ class Asking:
         wire: Wire | None = None
         try:
             async with asyncio.timeout(self.timeout):
-                if self.address is None:
-                    raise OSError("no address")
                 wire = await connect(self.address)
                 if alpn:
                     await wire.secure(alpn, self._server_name())
@@ -138,15 +143,10 @@ class Asking:
         self.evidence.append(Evidence(step=step, text=text))
 
     def _row(self, facts: Facts) -> Probed:
-        address = str(self.address[1][0]) if self.address else None
+        address = None if self.address == NOWHERE else str(self.address[1][0])
         return Probed(
             endpoint=self.endpoint, address=address, facts=facts, evidence=tuple(self.evidence)
         )
-
-
-def _not_asked(below: steps.Answer) -> bool | None:
-    """What is not asked since that which it stands on is not spoken: no, or not known either."""
-    return None if below.spoken is None else False
 
 
 async def _first_words(wire: Wire) -> bytes:

@@ -13,7 +13,7 @@ value decides; then TLS, for which no value is right; then what is neither.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -47,14 +47,17 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that was seen of an endpoint. `alpn` is what was chosen when h2 and http/1.1 were offered."""
+    """All that was seen of an endpoint.
+
+    `alpn` is what was chosen when h2 and http/1.1 were offered.
+    """
 
     reachable: bool = False
     speaks_first: bool = False
     tls: bool | None = False
     alpn: str | None = None
-    clear: Side = Side()
-    secure: Side = Side()
+    clear: Side = field(default_factory=Side)
+    secure: Side = field(default_factory=Side)
 
     @property
     def turned_away(self) -> bool:
@@ -99,18 +102,20 @@ class Facts:
     @property
     def websocket(self) -> bool | None:
         """WebSocket over HTTP/1.1, in the clear or over TLS."""
-        clear = False if self.turned_away else self.clear.websocket
-        return _either(self._settled(clear), self.secure.websocket)
+        return _either(
+            _upon(self.clear_http1, self.clear.websocket),
+            _upon(self.secure_http1, self.secure.websocket),
+        )
 
     @property
     def rfc8441(self) -> bool | None:
         """WebSocket over HTTP/2, in the clear or over TLS."""
-        return _either(self._settled(self.clear.rfc8441), self.secure.rfc8441)
+        return _either(_upon(self.h2c, self.clear.rfc8441), _upon(self.h2, self.secure.rfc8441))
 
     @property
     def grpc(self) -> str | None:
         """What of gRPC answers, in the clear or over TLS."""
-        return self.clear.grpc or self.secure.grpc
+        return (self.clear.grpc if self.h2c else None) or (self.secure.grpc if self.h2 else None)
 
     def _settled(self, seen: bool | None) -> bool | None:  # noqa: FBT001 - a fact itself
         if not self.reachable:
@@ -118,7 +123,9 @@ class Facts:
         return False if seen is None and self.answers else seen
 
     def _inside(self, seen: bool | None) -> bool | None:  # noqa: FBT001 - a fact itself
-        return self._settled(seen) if seen is not None or self.secure.speaks else None
+        if not self.speaks_tls:
+            return self.speaks_tls
+        return False if seen is None and self.secure.speaks else seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +260,11 @@ def _row_of_tls(facts: Facts) -> str:
         case False, False:
             return "tls-other"
     return "tls-silent"
+
+
+def _upon(base: bool | None, seen: bool | None) -> bool | None:  # noqa: FBT001 - facts themselves
+    """What stands on another protocol, which has to be spoken first."""
+    return seen if base else base
 
 
 def _either(*seen: bool | None) -> bool | None:

@@ -1,8 +1,8 @@
 """The questions that `probe` asks, each on a connection of its own.
 
-All of them are harmless: GET, a WebSocket's handshake, HTTP/2's SETTINGS, and the two calls of gRPC that
-only read, the health service's Check and the reflection service's list. No answer is kept, and
-none of its text is told: what a server says may be a secret, or an attack on a terminal.
+All of them are harmless: GET, a WebSocket's handshake, HTTP/2's SETTINGS, and the two calls of
+gRPC that only read, the health service's Check and the reflection service's list. No answer is
+kept, and none of its text is told: what a server says may be a secret, or an attack on a terminal.
 
 Sources: https://github.com/grpc/grpc/blob/v1.71.0/doc/health-checking.md,
 https://github.com/grpc/grpc/blob/v1.71.0/doc/server-reflection.md,
@@ -34,7 +34,7 @@ _REFLECTION = (
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 )
-# One message, uncompressed: its length, and in protobuf nothing, or field 7 (list_services) with "".
+# One message, uncompressed: its length, then nothing, or field 7 (list_services) with "".
 _EMPTY = b"\0\0\0\0\0"
 _LIST = b"\0\0\0\0\2\x3a\0"
 _UNIMPLEMENTED = 12
@@ -62,8 +62,8 @@ class To:
 class Answer:
     """What came of a question: spoken or not, or None where nothing came in time; and in words.
 
-    `code` is the status of HTTP; `turns_away`, that it is one which ports of TLS give to clear text;
-    `grpc`, that a gRPC server has answered; `alpn`, what TLS has chosen.
+    `code` is the status of HTTP; `turns_away`, that it is one which ports of TLS give to clear
+    text; `grpc`, that a gRPC server has answered; `alpn`, what TLS has chosen.
     """
 
     spoken: bool | None
@@ -98,6 +98,7 @@ def handshake_failure(error: Exception, timeout: float, head: bytes) -> Answer:
     if is_tls(head):
         return Answer(spoken=True, text=f"TLS that does not accept this client; {seen.text}")
     return seen
+
 
 async def greeted(wire: Wire, _: To) -> Answer:
     """What the handshake of TLS has come to."""
@@ -185,14 +186,19 @@ async def grpc_reflection(wire: Wire, to: To) -> Answer:
     """The reflection service's list of services, by its present name, then by its former one."""
     speaking = _Http2(wire, to)
     await speaking.begin(lambda it: it.settings)
-    for path in _REFLECTION:
-        stream = await speaking.call(path, _LIST)
-        await speaking.until(lambda _, it=stream: it.ended or (it.grpc and it.data))
-        if stream.grpc_status != _UNIMPLEMENTED:
-            break
+    stream = await _listed(speaking, _REFLECTION[0])
+    if stream.grpc_status == _UNIMPLEMENTED:
+        stream = await _listed(speaking, _REFLECTION[1])
     await speaking.end()
     there = stream.grpc and (stream.data or stream.grpc_status == 0)
     return _grpc_answer("reflection", stream, there=there)
+
+
+async def _listed(speaking: _Http2, path: str) -> _Stream:
+    stream = await speaking.call(path, _LIST)
+    # The list itself may be long: that it begins is enough.
+    await speaking.until(lambda _: stream.ended or (stream.grpc and stream.data))
+    return stream
 
 
 async def rfc8441(wire: Wire, to: To) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from protocol_analysis.model import Position
@@ -42,7 +42,7 @@ class Probed:
 
     endpoint: Endpoint
     address: str | None = None
-    facts: Facts = Facts()
+    facts: Facts = field(default_factory=Facts)
     evidence: tuple[Evidence, ...] = ()
     declaration: Declaration | None = None
 

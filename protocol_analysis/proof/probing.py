@@ -53,7 +53,7 @@ def probe(
     if not path.startswith("/") or not (path.isascii() and path.isprintable()) or " " in path:
         raise ValueError(f"{path[:80]!r} is no path; it begins with / and is ASCII without blanks")
     wanted = [endpoint_of(each) if isinstance(each, str) else each for each in endpoints]
-    work = _all([*dict.fromkeys(wanted)], timeout, sni, path)
+    work = _all([(each, timeout, sni, path) for each in dict.fromkeys(wanted)])
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -72,15 +72,13 @@ def longest(timeout: float) -> float:
     return MOST_STEPS * (timeout + LINGER) + FIRST_WORDS
 
 
-async def _all(
-    endpoints: Sequence[Endpoint], timeout: float, sni: str | None, path: str
-) -> list[Probed]:
+async def _all(asked: Sequence[tuple[Endpoint, float, str | None, str]]) -> list[Probed]:
     from protocol_analysis.proof.asking import Asking  # noqa: PLC0415 - it needs the extra
 
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(endpoint: Endpoint) -> Probed:
+    async def one(what: tuple[Endpoint, float, str | None, str]) -> Probed:
         async with gate:
-            return await Asking(endpoint, timeout, sni, path).all()
+            return await Asking(*what).all()
 
-    return await asyncio.gather(*map(one, endpoints))
+    return await asyncio.gather(*map(one, asked))

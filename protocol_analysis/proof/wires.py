@@ -20,7 +20,8 @@ LINGER = 0.2  # seconds for the other end to close too
 FIRST_WORDS = 0.2  # seconds in which a server may speak first
 _CHUNK = 4_096
 
-Address = tuple[socket.AddressFamily, Any]
+Address = tuple[int, Any]  # the family, and what that family has as an address
+NOWHERE: Address = (socket.AF_UNSPEC, ())
 
 
 class TooMuch(Exception):  # noqa: N818 - what happened, no fault of this program
@@ -145,7 +146,7 @@ async def look_up(host: str, port: int) -> list[Address]:
         answer: list[Address] | OSError
         try:
             infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            answer = [(info[0], info[4]) for info in infos][:MOST_ADDRESSES]
+            answer = [(int(info[0]), info[4]) for info in infos[:MOST_ADDRESSES]]
         except OSError as error:
             answer = error
         except UnicodeError:
