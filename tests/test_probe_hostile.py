@@ -140,8 +140,12 @@ HOSTILE: dict[str, tuple[Handler, str]] = {
     "an endless banner": (says(first=True, again=b"x" * 4096), "other"),
     "garbage to each question": (garbage(), "other"),
     "101 without its key": (impostor_101, "http"),
-    "a TLS record without an end": (says(b"\x16\3\3\x3f\xff\2\0\xff\xff", again=b"\0"),
-        "tls-other",),
+    "a TLS record without an end": (
+        says(b"\x16\3\3\x3f\xff\2\0\xff\xff", again=b"\0" * 4_096), "tls-other",
+    ),
+    "SETTINGS in pieces, then garbage": (
+        says(again=b"\0\0\0\4\0\0\0\0\0"[:5], every=0.02), "unsure",
+    ),
     "endless empty TLS records": (says(again=b"\x16\3\3\0\0" * 100), "other"),
     "a TLS alert to everything": (says(b"\x15\3\3\0\2\2\x28"), "tls-other"),
 }  # fmt: skip

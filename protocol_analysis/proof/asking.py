@@ -45,7 +45,7 @@ class Asking:
         if wire is None:
             return self._row(Facts())
         if first := await _first_words(wire):
-            self._note("connect", f"the server speaks first, {len(first)} bytes or more")
+            self._note("first words", f"the server speaks first, {len(first)} bytes or more")
             if not may_be_settings(first):
                 return self._row(Facts(reachable=True, speaks_first=True))
         clear = await self._side(secure=False)

@@ -38,6 +38,7 @@ _REFLECTION = (
 _EMPTY = b"\0\0\0\0\0"
 _LIST = b"\0\0\0\0\2\x3a\0"
 _UNIMPLEMENTED = 12
+_FRAME = 9  # bytes of the head of a frame
 # What an implementation of the health service gives: OK, or NOT_FOUND where it does not know the
 # server as a whole.
 _HEALTHY = {0, 5}
@@ -292,7 +293,8 @@ class _Http2:
                 raise _other(self.wire, "HTTP/2")
             if self.gone:
                 raise NotSpoken("GOAWAY instead of an answer")
-            self.preface = self.preface or data
+            if len(self.preface) < _FRAME:
+                self.preface += data[:_FRAME]
             if not may_be_settings(self.preface):
                 raise _other(self.wire, "HTTP/2")
             try:

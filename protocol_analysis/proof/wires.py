@@ -19,6 +19,7 @@ MOST_ADDRESSES = 4
 LINGER = 0.2  # seconds for the other end to close too
 FIRST_WORDS = 0.2  # seconds in which a server may speak first
 _CHUNK = 4_096
+_HEAD = 16
 
 Address = tuple[int, Any]  # the family, and what that family has as an address
 NOWHERE: Address = (socket.AF_UNSPEC, ())
@@ -97,7 +98,8 @@ class Wire:
             raise TooMuch
         data = await self.reader.read(min(_CHUNK, self.left))
         self.left -= len(data)
-        self.head = self.head or data
+        if len(self.head) < _HEAD:
+            self.head += data[:_HEAD]
         return data
 
     async def _more(self) -> None:
