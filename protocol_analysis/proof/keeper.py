@@ -40,7 +40,11 @@ def main() -> None:
         dies = _dies_with(os.getpid())
         for line in sys.stdin:
             order = json.loads(line)
-            running.append(_start(folder, order["name"], order["argv"], dies))
+            try:
+                running.append(_start(folder, order["name"], order["argv"], dies))
+            except OSError as error:  # no such program
+                (folder / f"{order['name']}.log").write_text(str(error), encoding="utf-8")
+                (folder / f"{order['name']}.exit").write_text("127", encoding="utf-8")
     finally:
         _end(running)
         shutil.rmtree(folder, ignore_errors=True)
