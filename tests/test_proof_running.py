@@ -233,7 +233,7 @@ def test_envoy_takes_the_whole_configuration(tmp_path: Path) -> None:
         config = tmp_path / "envoy.json"
         config.write_text(json.dumps(made), encoding="utf-8")
         argv = [str(find_envoy().program), "--mode", "validate", "--config-path", str(config)]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "deprecated" not in done.stderr
 
