@@ -55,7 +55,7 @@ KNOWN: dict[str, tuple[Any, ...]] = {
 def probed() -> Iterator[dict[str, dict[str, Any]]]:
     """The row of every server that can be started here."""
     with serving(name for name in KNOWN if name not in absent_servers()) as ports:
-        rows = probe([f"127.0.0.1:{port}" for port in ports.values()], timeout=1.5)
+        rows = probe([f"127.0.0.1:{port}" for port in ports.values()])
         yield dict(zip(ports, (row.as_dict() for row in rows), strict=True))
 
 

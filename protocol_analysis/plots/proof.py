@@ -1,4 +1,4 @@
-"""What a real Envoy was measured to do → a picture: configurations × servers, for one client."""
+"""What a real Envoy was measured to do → a picture: configurations by servers, for one client."""
 
 from __future__ import annotations
 

@@ -27,11 +27,13 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PATIENCE = 5.0  # seconds that a killed program may take to be gone
 
+Held = tuple[subprocess.Popen[bytes], threading.Thread]  # a program, and what tells its end
+
 
 def main() -> None:
     """Hold what standard input says, until it ends; prints the name of the folder first."""
     folder = Path(tempfile.mkdtemp(prefix="protocol-analysis-"))
-    running: list[subprocess.Popen[bytes]] = []
+    running: list[Held] = []
     try:
         # A handler, since what is ignored would be ignored by programs too.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -40,15 +42,17 @@ def main() -> None:
         dies = _dies_with(os.getpid())
         for line in sys.stdin:
             order = json.loads(line)
-            running.append(_start(folder, order["name"], order["argv"], dies))
+            try:
+                running.append(_start(folder, order["name"], order["argv"], dies))
+            except OSError as error:  # no such program
+                (folder / f"{order['name']}.log").write_text(str(error), encoding="utf-8")
+                (folder / f"{order['name']}.exit").write_text("127", encoding="utf-8")
     finally:
         _end(running)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(
-    folder: Path, name: str, argv: list[str], dies: Callable[[], None]
-) -> subprocess.Popen[bytes]:
+def _start(folder: Path, name: str, argv: list[str], dies: Callable[[], None]) -> Held:
     """Start a program; its words go to `NAME.log`, its end is told by `NAME.exit`."""
     with (folder / f"{name}.log").open("wb") as log:
         program = subprocess.Popen(  # noqa: S603 - what our own starter says
@@ -59,8 +63,9 @@ def _start(
             stderr=log,
             preexec_fn=dies,  # noqa: PLW1509 - it calls the kernel and nothing else
         )
-    threading.Thread(target=_tell_end, args=(folder, name, program), daemon=True).start()
-    return program
+    teller = threading.Thread(target=_tell_end, args=(folder, name, program), daemon=True)
+    teller.start()
+    return program, teller
 
 
 def _tell_end(folder: Path, name: str, program: subprocess.Popen[bytes]) -> None:
@@ -83,12 +88,11 @@ def _dies_with(keeper: int) -> Callable[[], None]:
     return dies
 
 
-def _end(running: list[subprocess.Popen[bytes]]) -> None:
-    for program in running:
+def _end(running: list[Held]) -> None:
+    for program, _ in running:
         program.kill()
-    for program in running:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            program.wait(_PATIENCE)
+    for _, teller in running:
+        teller.join(_PATIENCE)  # it writes to the folder, which goes next
 
 
 if __name__ == "__main__":

@@ -106,8 +106,8 @@ def _measure(
     measured: dict[Cell, list[Measurement]] = {}
     left = list(cells)
     for number in range(1, _ROUNDS + 1):
-        done = len(cells) - len(left)
-        found = _round(bench, number, left, lambda n, done=done: progress(done + n, len(cells)))  # type: ignore[misc]
+        # Further rounds are of few cells, whose first answers have been counted.
+        found = _round(bench, number, left, progress if number == 1 else lambda *_: None)
         for cell, row in found.items():
             measured.setdefault(cell, []).append(row)
         left = [cell for cell in left if _again(measured.get(cell, []))]
@@ -138,7 +138,7 @@ def start_envoy(running: Programs, envoy: Envoy, config: Mapping[str, Any]) -> d
 
 
 def _round(
-    bench: _Bench, number: int, cells: Sequence[Cell], progress: Callable[[int], None]
+    bench: _Bench, number: int, cells: Sequence[Cell], progress: Progress
 ) -> dict[Cell, Measurement]:
     """Send a request for each cell; those that reached the server in question."""
     # Envoy takes two backends in turn, so that one of two requests reaches the one in question.
@@ -151,7 +151,7 @@ def _round(
 
     def answered() -> bool | None:
         answers.update({each["rid"]: each for each in map(json.loads, lines.new())})
-        progress(len({asked[rid] for rid in answers}))
+        progress(len({asked[rid] for rid in answers}), len(cells))
         return len(answers) == len(asked) or None
 
     bench.running.wait("all clients have an answer", answered, _ROUND)

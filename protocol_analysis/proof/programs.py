@@ -33,9 +33,10 @@ class ProofError(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programs:
-    """The folder that programs run in, and the pipe to their keeper."""
+    """The folder that programs run in, their keeper, and the pipe to it."""
 
     folder: Path
+    keeper: subprocess.Popen[str]
     orders: IO[str]
 
     def start(self, name: str, argv: Sequence[str | Path]) -> None:
@@ -65,11 +66,11 @@ class Programs:
         """
         deadline = time.monotonic() + seconds
         while (found := ready()) is None:
+            if self.keeper.poll() is not None:
+                raise _no_keeper()
             if ended := sorted(self.folder.glob("*.exit")):
                 name = ended[0].stem
                 raise ProofError(f"{name} ended before {what}: {self.last_words(name)}")
-            if not self.folder.is_dir():
-                raise _no_keeper()
             if time.monotonic() > deadline:
                 msg = f"{what}: not within {seconds:g} s; is the machine busy? Try again"
                 raise ProofError(msg)
@@ -120,7 +121,7 @@ def programs() -> Iterator[Programs]:
         folder = keeper.stdout.readline().rstrip("\n")
         if not folder:
             raise _no_keeper()
-        yield Programs(folder=Path(folder), orders=keeper.stdin)
+        yield Programs(folder=Path(folder), keeper=keeper, orders=keeper.stdin)
     finally:
         _end(keeper, folder)
 

@@ -64,7 +64,7 @@ def proof_table(rows: Iterable[Measurement]) -> pd.DataFrame:
 
 
 def verdict_matrix(measurements: pd.DataFrame, client: str = "h1_get") -> pd.DataFrame:
-    """The verdicts for one client, from a `measured_table` of one Envoy: configurations × servers.
+    """The verdicts for one client, from a `measured_table` of one Envoy: configurations by servers.
 
     Cells that were not measured are "". The attribute `attrs` has the client and the Envoy.
 
