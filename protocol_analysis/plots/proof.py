@@ -51,6 +51,7 @@ VERDICT_LOOKS = {
     "": (Look(PAPER), "not measured"),
 }
 _CELL, _GAP, _KEY = 0.24, 0.16, 0.225  # inches: a line, between groups, a line of the key
+_FEWEST = 8  # configurations that the width is shared by: few are no bars
 _HEAD, _NAMES = 0.72, 0.98  # inches: the titles, the configurations' names
 _LEFT, _WIDE = 0.185, 0.757  # of the width: the servers' names, the cells
 _NUMBERED = {"h": "h200", "D": "D200"}  # as the key shows those with a status
@@ -86,7 +87,7 @@ def verdict_plot(matrix: pd.DataFrame) -> Picture:
         wide = _WIDE * figure.get_figwidth()
         axis.set_xlim(0, wide)
         axis.set_ylim(tall, 0)
-        step = (wide - _GAP * max(len(configs) - 1, 0)) / max(len(matrix.index), 1)
+        step = (wide - _GAP * max(len(configs) - 1, 0)) / max(len(matrix.index), _FEWEST)
         down, across = _places(servers, _CELL), _places(configs, step)
         for server, y in down.items():
             write(axis, -0.06, y + _CELL / 2, server, ha="right", va="center", size=SMALL)

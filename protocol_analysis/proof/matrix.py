@@ -66,13 +66,13 @@ def prove(
     Raises ProofError: a name or version is not known, the extra is not installed, or Envoy or a
     server does not run.
     """
-    absent = absent_servers()
-    of_servers = _chosen("server", servers, SERVERS)
-    if not list(servers):
-        of_servers = [name for name in of_servers if name not in absent]
+    named = list(servers)
+    possible = [name for name in SERVERS if named or name not in absent_servers()]
     cells = list(
         product(
-            _chosen("config", configs, CONFIGS), of_servers, _chosen("client", clients, CLIENTS)
+            _chosen("config", configs, CONFIGS),
+            _chosen("server", named or possible, SERVERS),
+            _chosen("client", clients, CLIENTS),
         )
     )
     require_extra()

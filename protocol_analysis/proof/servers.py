@@ -51,12 +51,10 @@ def bound() -> socket.socket:
     return made
 
 
-def secured(folder: Path, *alpn: str) -> ssl.SSLContext:
-    """TLS with the certificate of the folder."""
+def secured(folder: Path) -> ssl.SSLContext:
+    """TLS with the certificate of the folder, and no ALPN."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    if alpn:
-        context.set_alpn_protocols(list(alpn))
     return context
 
 
