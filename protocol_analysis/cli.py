@@ -39,6 +39,8 @@ from protocol_analysis.explain import explain
 from protocol_analysis.formats import Columns, Row, printable, render
 from protocol_analysis.manifests import split_reader
 from protocol_analysis.portability import portability
+from protocol_analysis.probing import add_probe
+from protocol_analysis.proving import add_prove
 from protocol_analysis.readers import everyone, reader, warning_of
 from protocol_analysis.reading import Cluster, read
 from protocol_analysis.readings import resolve
@@ -127,6 +129,8 @@ def _parser() -> argparse.ArgumentParser:
         help="IMPLEMENTATION or IMPLEMENTATION@RELEASE; repeatable; default: all that are known",
     )
     add_output(command, _run_portability)
+    add_prove(commands)
+    add_probe(commands)
     command = commands.add_parser(
         "releases", help="what the rulesets know, and how new that knowledge is"
     )

@@ -229,3 +229,39 @@ PORTABILITY_FIELDS = (
     *("cluster", "kind", "namespace", "name", "port", "appProtocol", "meant", "portable", "right"),
     *("behind", "readings", *(f"declaredAt.{name}" for name in _POSITION)),
 )
+_PROVE = ("envoy", "config", "server", "client", "ok", "status", "flags")
+PROVE: Columns = {name: itemgetter(name) for name in (*_PROVE, "verdict")}
+PROVE_WIDE: Columns = {"details": itemgetter("details")}
+PROVE_FIELDS = (*_PROVE, "details", "verdict")
+
+
+def _seen(row: Row, name: str) -> str:
+    return {True: "yes", False: "no", None: "?"}[row[name]] if row["reachable"] else ""
+
+
+_PROBE = ("http/1.1", "h2c", "tls", "h2", "websocket", "rfc8441")
+PROBE: Columns = {
+    "endpoint": itemgetter("endpoint"),
+    "reachable": itemgetter("reachable"),
+    **{name: partial(_seen, name=name) for name in _PROBE},
+    "alpn": itemgetter("alpn"),
+    "grpc": itemgetter("grpc"),
+    "recommended": lambda r: r["recommended"] or "-",
+}
+PROBE_DECLARED: Columns = {
+    "declared": itemgetter("declared"),
+    "verdict": lambda r: r["verdict"] or "?",
+    "spoken": itemgetter("spoken"),
+    "works": lambda r: {True: "yes", False: "no", None: "?"}[r["works"]],
+    "declared at": lambda r: _position(r, "declaredAt"),
+}
+PROBE_WIDE: Columns = {
+    "address": itemgetter("address"),
+    "why": itemgetter("why"),
+    "evidence": lambda r: "; ".join(f"{each['step']}: {each['text']}" for each in r["evidence"]),
+}
+PROBE_FIELDS = (
+    *("endpoint", "address", "reachable", "http/1.1", "h2c", "tls", "alpn", "h2", "grpc"),
+    *("websocket", "rfc8441", "recommended", "why", "source", "evidence"),
+    *("declared", "verdict", "spoken", "works", *(f"declaredAt.{name}" for name in _POSITION)),
+)

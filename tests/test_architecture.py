@@ -102,12 +102,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         "evidence",
         "measuring",
         "detecting",
+        "proof",
     },
     "wild": {"model"},
     "drawing": {"formats"},
-    "plots": {*CORE, "coverage", "tables", "drawing"},
+    "plots": {*CORE, "coverage", "tables", "drawing", "proof"},
     "report": {*CORE, "coverage", "reading", "tables", "plots", "drawing", "formats", "manifests"},
+    "proof": CORE,
     "arguments": {*CORE, "formats", "manifests"},
+    "proving": {*CORE, "arguments", "columns", "formats", "proof"},
+    "declared": {*CORE, "coverage", "readings", "portability", "proof"},
+    "probing": {*CORE, "arguments", "columns", "formats", "manifests", "declared", "proof"},
     "cli": {
         "__init__",
         "arguments",
@@ -125,6 +130,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "upgrade",
         "explain",
         "columns",
+        "proving",
+        "probing",
     },
     "__init__": {
         *CORE,
@@ -141,9 +148,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # What is not Python's own, and which rooms may stand on it.
 OUTSIDE: dict[str, set[str]] = {
-    "yaml": {"sheets", "claims", "manifests", "formats"},
+    "yaml": {"sheets", "claims", "manifests", "formats", "proof"},
     "tabulate": {"formats"},
-    "tqdm": {"report", "cli"},
+    "tqdm": {"report", "cli", "proving"},
     "pandas": {"tables", "wild", "drawing", "plots", "report"},
     "matplotlib": {"drawing", "plots", "report"},
     "PIL": {"drawing"},
@@ -152,6 +159,15 @@ OUTSIDE: dict[str, set[str]] = {
     "jupyter_client": {"report"},
     "nbconvert": {"report"},
     "pygments": {"report"},
+    "grpc": {"proof"},
+    "h11": {"proof"},
+    "h2": {"proof"},
+    "hypercorn": {"proof"},
+    "platformdirs": {"proof"},
+    "trustme": {"proof"},
+    "uvicorn": {"proof"},
+    "websockets": {"proof"},
+    "wsproto": {"proof"},
 }
 
 # Files, sockets, processes. posixpath and io.StringIO are only about text.
@@ -175,6 +191,7 @@ TOUCH_THE_WORLD = {
     "arguments",
     "cli",
     "report",
+    "proof",
 }
 
 CORE_LINES = 1_000

@@ -111,6 +111,6 @@ def test_the_pictures_show_the_tables(tmp_path: Path) -> None:
         ("gateway", "istio@v1.19.0"): ["h2", "h2"],
         ("gateway", "contour@v1.31.0"): ["not read !", "h2"],
         ("gateway", "gke@main"): ["http/1.1 ! ?", "h2 ?"],
-        ("all", "right in all"): ["none", "none"],
+        ("all", "right in all"): ["kubernetes.io/h2c", "kubernetes.io/h2c"],
     }
     assert declared_matrix(found, kind="ServiceImport").empty
