@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("readers", "readings", "speaking", "coverage", "portability"),
     },
     "stories": {*CORE, "edits", "readings", "compare", "upgrade", "reading"},
-    "explain": {*CORE, "readings"},
+    "explain": {*CORE, "readings", "proof"},
     "columns": {*CORE, "readers", "formats"},
     "measuring": {"model", "sheets", "clues", "evidence", "portability"},
     "detecting": {

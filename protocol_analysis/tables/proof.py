@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from protocol_analysis.proof.cells import CLIENTS, CONFIGS, SERVERS, Measurement
 from protocol_analysis.proof.measured import measured, verdict
+from protocol_analysis.proof.predicting import predictable, surprises, was_understood
 from protocol_analysis.tables.frames import frame
 
 MEASURED_COLUMNS = {
@@ -23,6 +24,32 @@ MEASURED_COLUMNS = {
     "verdict": "string",
     "meaning": "string",
 }
+
+
+PREDICTION_COLUMNS = {
+    "config": "string",
+    "cells": "int64",
+    "understood": "int64",  # as measured
+    "as_predicted": "int64",
+}
+MISTAKE_COLUMNS = {
+    "mistake": "string",
+    "client": "string",
+    "sees": "string",
+    "status": "int64",
+    "flags": "string",
+    "details": "string",
+    "servers": "string",
+}
+# A wrong wire: what it is, the configuration, the kind of server.
+_MISTAKES = (
+    ("HTTP/1.1 to an HTTP/2 server", "none", "h2c only"),
+    ("HTTP/1.1 to a gRPC server", "none", "gRPC"),
+    ("HTTP/2 to an HTTP/1.1 server", "h2c", "HTTP/1.1 only"),
+    ("HTTP/2 to a WebSocket server", "h2c", "WebSocket"),
+    ("clear text to a TLS server", "h2c", "TLS, HTTP/1.1 and h2"),
+    ("TLS to a server without it", "tls_h2_noalpn", "h2c only"),
+)
 
 
 def measured_table(envoy: str | None = None) -> pd.DataFrame:
@@ -88,3 +115,38 @@ def verdict_matrix(measurements: pd.DataFrame, client: str = "h1_get") -> pd.Dat
     matrix = pd.DataFrame(rows, index=configs, columns=servers, dtype="object")
     matrix.attrs = {"client": client, "envoy": envoys[0] if envoys else ""}
     return matrix
+
+
+def prediction_table(rows: Sequence[Measurement]) -> pd.DataFrame:
+    """By configuration, how many cells end as predicted; columns as in `PREDICTION_COLUMNS`.
+
+    >>> table = prediction_table(measured())
+    >>> bool((table["cells"] == table["as_predicted"]).all())
+    True
+    """
+    wrong = surprises(rows)
+    found = []
+    for config in CONFIGS:
+        own = [row for row in predictable(rows) if row.config == config]
+        heard = sum(map(was_understood, own))
+        right = len(own) - sum(row.config == config for row in wrong)
+        found += [(config, len(own), heard, right)] if own else []
+    return frame(found, PREDICTION_COLUMNS)
+
+
+def mistakes_table(rows: Sequence[Measurement]) -> pd.DataFrame:
+    """The same mistake seen from outside: by the client, and in the log; `MISTAKE_COLUMNS`.
+
+    >>> mistakes_table(measured())["sees"].to_list()[:2]
+    ['502', 'UNAVAILABLE']
+    """
+    found: dict[tuple[object, ...], list[str]] = {}
+    for mistake, config, kind in _MISTAKES:
+        for client in ("h1_get", "grpc_unary"):
+            for row in rows:
+                if (row.config, SERVERS[row.server].kind, row.client) == (config, kind, client):
+                    grpc = client.startswith("grpc")
+                    sees = "UNAVAILABLE" if grpc else str(row.status)
+                    key = (mistake, client, sees, row.status, row.flags, row.details)
+                    found.setdefault(key, []).append(row.server)
+    return frame(((*key, ", ".join(names)) for key, names in found.items()), MISTAKE_COLUMNS)
