@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from protocol_analysis import Inventory, RulesetError, load
 from protocol_analysis.findings.catalogue import Rule, catalogue, parse_catalogue
 from protocol_analysis.findings.checking import CHECKS, check, codes
 from protocol_analysis.findings.finding import Finding
+from tests.support import ROOT
 
 # At which release each bad manifest is bad; the newest where none is named.
 AT = {
@@ -89,6 +91,20 @@ def test_it_is_not_bad_for_everybody(rule: Rule, tmp_path: Path) -> None:
     if fine := FINE[rule.code]:
         inventory = manifests(tmp_path, rule.bad)
         assert check(inventory, *fine, select=[rule.code]) == []
+
+
+CASES = yaml.safe_load((ROOT / "tests/manifests/real_cases.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{c['code']} {c['case']}" for c in CASES])
+def test_a_real_case_is_found(case: dict[str, str], tmp_path: Path) -> None:
+    inventory = manifests(tmp_path, case["manifests"])
+    meshes = [case["mesh"]] if "mesh" in case else []
+    assert check(inventory, release=case["release"], meshes=meshes, select=[case["code"]])
+
+
+def test_every_code_has_a_real_case() -> None:
+    assert {case["code"] for case in CASES} == set(catalogue())
 
 
 def test_every_code_has_a_check_and_its_cases() -> None:

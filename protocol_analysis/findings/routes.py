@@ -26,6 +26,7 @@ _GRPC_SINKS = ("accessLog als", "accessLog openTelemetry", "tracing openTelemetr
 
 def hint_missing(subject: Subject) -> Iterator[Found]:
     """HTTP/1.1 to a port that takes HTTP/2 only, by what hints at it, and that declares nothing."""
+    yield from _not_inferred(subject)
     for answer in _once(subject, "HTTPRoute"):
         if not answer.target or answer.app_protocol or word_of(answer) != "http/1.1":
             continue
@@ -43,6 +44,15 @@ def hint_missing(subject: Subject) -> Iterator[Found]:
                 f"and it looks as if it took HTTP/2 only: {told}",
                 grade="strong" if strong else "weak",
             )
+
+
+def _not_inferred(subject: Subject) -> Iterator[Found]:
+    """A GRPCRoute whose backend is not spoken HTTP/2: this reader does not go by the route."""
+    for answer in _once(subject, "GRPCRoute"):
+        if not answer.app_protocol and answer.upstream in ("http/1.1", "tcp"):
+            spoken = f"{who(answer)} speaks {word_of(answer)} to {port_name(answer)}"
+            text = f"{spoken}, which declares nothing, although {answer.route} leads there"
+            yield _of_reference(answer, text, grade="strong")
 
 
 def tls_only_said(subject: Subject) -> Iterator[Found]:
