@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from protocol_analysis import load
 from protocol_analysis.findings.checking import check
 from tests.support import ROOT, SHARED, needs_shared
@@ -28,6 +30,7 @@ def test_few_are_judged_false() -> None:
 
 
 @needs_shared
+@pytest.mark.slow
 def test_all_errors_were_looked_at() -> None:
     folder = SHARED / "real" / "manifests"
     inventory = load(folder)
