@@ -41,7 +41,7 @@ from protocol_analysis.manifests import split_reader
 from protocol_analysis.portability import portability
 from protocol_analysis.probing import add_probe
 from protocol_analysis.proving import add_prove
-from protocol_analysis.readers import everyone, reader, warning_of
+from protocol_analysis.readers import all_readers, everyone, reader, warning_of
 from protocol_analysis.reading import Cluster, read
 from protocol_analysis.readings import resolve
 from protocol_analysis.releases import RulesetError, line_of
@@ -157,6 +157,7 @@ def _inputs(options: argparse.Namespace) -> list[Cluster]:
     asked = (options.release, options.implementation, options.namespace, _progress, options.mesh)
     # Clusters first: a release that is not known is told before anything is read.
     named = read(dict(options.cluster), *asked).clusters if options.cluster else ()
+    all_readers(options.mesh, mesh=True)  # what is no mesh is told before anything else
     _warn(options.mesh, options)
     clusters = [*(read(options.paths, *asked).clusters if options.paths else ()), *named]
     for warning in dict.fromkeys(filter(None, (cluster.warning for cluster in clusters))):

@@ -223,7 +223,7 @@ def _reading(reader: Reader, answer: Resolution, meant: Meaning | None) -> Readi
     return Reading(
         reader=str(reader),
         word="left open" if left_open and answer.sent else word_of(answer),
-        as_meant=_is_met(meant, answer),
+        as_meant=None if left_open else _is_met(meant, answer),
         verified=answer.verified,
         text=answer.deciding.text,
         source=answer.deciding.source,
