@@ -239,9 +239,9 @@ def wrong_in_row(key: str, value: Any) -> str:
         if not (value and isinstance(value, list) and all(v and isinstance(v, str) for v in value)):
             return f"{wrong} a list of texts" + (" or all" if known else "")
         if unknown := sorted(set(value) - set(known)) if known else []:
-            return f"{key}: {', '.join(unknown)}; known are all, {', '.join(known)}"
+            return f"{key}: {', '.join(map(shown, unknown))}; known are all, {', '.join(known)}"
         double = sorted({v for v in value if value.count(v) > 1})
-        return f"{key}: {', '.join(double)} twice" if double else ""
+        return f"{key}: {', '.join(map(shown, double))} twice" if double else ""
     return not_a_text(key, value)
 
 

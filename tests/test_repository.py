@@ -27,7 +27,7 @@ from tests.support import ROOT
 
 TOP_LEVEL = {
     ".ci", ".gitattributes", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE",
-    "Makefile", "README.md", "data", "environment.yml", "notebooks", "protocol_analysis",
+    "Makefile", "README.md", "data", "docs", "environment.yml", "notebooks", "protocol_analysis",
     "pyproject.toml", "requirements.lock", "tests",
 }  # fmt: skip
 # conda-forge's own name where it differs: matplotlib there brings Qt with it.

@@ -73,8 +73,8 @@ BROKEN = [
     ("pick: last\n", "pick: last\n    §pick: first\n", "key 'pick' stands in line "),
     ("\nforces:\n", "\n§values:\n", "key 'values' stands in line "),
     ("  v1.8.3: 20", "  v1.8.3: 2026-07-21\n  §v1.8.3: 20", "key 'v1.8.3' stands in line "),
-    ("values: [grpc]", "§values: [grpc, grpc]", "values: grpc twice"),
-    (KINDS, KINDS.replace("backends: [", "§backends: [Backend, "), "backends: Backend twice"),
+    ("values: [grpc]", "§values: [grpc, grpc]", "values: 'grpc' twice"),
+    (KINDS, KINDS.replace("backends: [", "§backends: [Backend, "), "backends: 'Backend' twice"),
     ("releases: [v1.7.4..v1.7,", "§releases: [v1.7.4..v1.8.1,", "releases name v1.8.1 twice"),
     # Keys.
     (
@@ -107,7 +107,7 @@ BROKEN = [
     ("when: unixSocket", "§when: unixsocket", "when: 'unixsocket'; write one of externalName, "),
     ("pick: last", "§pick: any", "pick: 'any'; write one of first, last"),
     ("pick: last", "§pick:", "pick: nothing; write one of first, last"),
-    ("routes: [UDPRoute]", "§routes: [UdpRoute]", "routes: UdpRoute; known are all, HTTPRoute, "),
+    ("routes: [UDPRoute]", "§routes: [UdpRoute]", "routes: 'UdpRoute'; known are all, HTTPRoute, "),
     (
         KINDS,
         KINDS.replace("backends: [Backend]", "§backends: Backend"),
@@ -328,6 +328,7 @@ PLACES = [
 
 @given(st.sampled_from(PLACES), VALUES)
 @example(("lines",), {"\n": None})
+@example(("values", 0, "backends"), ["\n"])
 @example(("values", 0, "values"), ["grpc"])  # it loads, so the other branch is taken too
 def test_a_wrong_type_anywhere_is_a_ruleset_error(place: tuple[Any, ...], value: object) -> None:
     top = deepcopy(SMALL)
