@@ -123,7 +123,7 @@ BROKEN = [
     (
         KINDS,
         KINDS.replace("backends: [Backend]", "§backends: [Pod]"),
-        "Pod; known are all, Service, ",
+        "'Pod'; known are all, Service, ",
     ),
     ("values: [grpc]", "values: [§on]", "'on' is no text; write it in quotes"),
     ("values: [grpc]", "values: [§80]", "'80' is no text; write it in quotes"),
