@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         Policy,
         ReferenceGrant,
     )
-    from protocol_analysis.workloads import Exposure, Ingress, Workload
+    from protocol_analysis.workloads import Exposure, Ingress, Suppressing, Workload
 
 GATEWAY_API = "gateway.networking.k8s.io"
 ENVOY_GATEWAY = "gateway.envoyproxy.io"
@@ -258,6 +258,7 @@ class Inventory:
     workloads: tuple[Workload, ...] = ()
     exposures: tuple[Exposure | Ingress, ...] = ()
     others: tuple[Other, ...] = ()
+    suppressing: tuple[Suppressing, ...] = ()
     unreadable: tuple[Problem, ...] = ()
     skipped: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()

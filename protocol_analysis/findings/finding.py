@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from protocol_analysis.findings.catalogue import Rule
@@ -29,6 +30,28 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suppressed:
+    """Why a finding does not count: `by` is annotation, file or baseline; where that is said.
+
+    `expires` is the last day on which it holds.
+    """
+
+    by: str
+    reason: str
+    position: Position
+    expires: date | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As a finding's row has it."""
+        return {
+            "by": self.by,
+            "reason": self.reason,
+            "position": self.position.as_dict(),
+            "expires": self.expires.isoformat() if self.expires else None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """A rule that an object breaks, for a reader, with what to do about it."""
 
@@ -40,6 +63,7 @@ class Finding:
     remedy: str
     by: Reader
     key: str = ""
+    suppressed: Suppressed | None = None
 
     @property
     def code(self) -> str:
@@ -77,4 +101,5 @@ class Finding:
             "references": list(self.rule.references),
             "reader": str(self.by),
             "fingerprint": self.fingerprint,
+            "suppressed": self.suppressed.as_dict() if self.suppressed else None,
         }
