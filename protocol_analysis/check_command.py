@@ -30,7 +30,7 @@ from protocol_analysis.findings.configuration import (
 )
 from protocol_analysis.findings.finding import Finding
 from protocol_analysis.findings.github import github
-from protocol_analysis.findings.junit import fails, junit
+from protocol_analysis.findings.junit import junit
 from protocol_analysis.findings.pages import page
 from protocol_analysis.findings.sarif import sarif
 from protocol_analysis.findings.suppressing import (
@@ -143,7 +143,7 @@ def _run_check(options: argparse.Namespace) -> int:
     _print_findings(shown, chosen, inputs, options)
     status = said(inputs) if options.output in FORMATS else _print_rows(shown, inputs, options)
     say(_summary(found))
-    failed = any(fails(each, options.fail_on) for each in found)
+    failed = any(each.fails(options.fail_on) for each in found)
     return status or (FAILED if failed else 0)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from protocol_analysis.findings.catalogue import Rule
+from protocol_analysis.findings.catalogue import SEVERITIES, Rule
 from protocol_analysis.model import Meta, Position
 from protocol_analysis.readers import Reader
 
@@ -86,6 +86,12 @@ class Finding:
         where = (meta.cluster or "", meta.group, meta.kind, meta.namespace, meta.name)
         parts = (self.code, *where, self.by.name, self.key)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+    def fails(self, fail_on: str) -> bool:
+        """Whether it counts for the exit status: as bad as that or worse, and not suppressed."""
+        if fail_on == "none" or self.suppressed:
+            return False
+        return SEVERITIES.index(self.severity) <= SEVERITIES.index(fail_on)
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's finding."""

@@ -15,19 +15,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
-from protocol_analysis.findings.catalogue import SEVERITIES, catalogue
+from protocol_analysis.findings.catalogue import catalogue
 from protocol_analysis.findings.finding import Finding
 from protocol_analysis.formats import printable
 from protocol_analysis.model import Problem
 
 _NOT_XML = re.compile("[\ufffe\uffff]")
-
-
-def fails(finding: Finding, fail_on: str) -> bool:
-    """Whether a finding counts for the exit status: as bad as that, and not suppressed."""
-    if fail_on == "none" or finding.suppressed:
-        return False
-    return SEVERITIES.index(finding.severity) <= SEVERITIES.index(fail_on)
 
 
 def junit(
@@ -64,12 +57,13 @@ def junit(
 
 
 def _case(finding: Finding, fail_on: str) -> ET.Element:
-    name = f"{finding.code} {finding.meta} at {finding.position}"
+    # Without lines, which move: a test keeps its history.
+    name = f"{finding.code} {finding.meta} {finding.key} for {finding.by.name}".replace("  ", " ")
     case = _element("testcase", name=name, classname=finding.code)
     text = f"{finding.severity} at {finding.position}: {finding.message}\n{finding.remedy}"
     if finding.suppressed:
         _said(case, "skipped", finding.suppressed.by, text, finding.suppressed.reason)
-    elif fails(finding, fail_on):
+    elif finding.fails(fail_on):
         _said(case, "failure", finding.severity, text, finding.message)
     else:
         ET.SubElement(case, "system-out").text = _shown(text)

@@ -38,7 +38,7 @@ def page(rule: Rule) -> str:
     parts = [f"# {rule.code}: {rule.title}", rule.meaning]
     parts += ["## Severity", _severities(rule)]
     if rule.shows:
-        parts += ["## At run time", rule.shows]
+        parts += ["## At run time", _sentence(rule.shows)]
     parts += ["## Remedy", _sentence(rule.remedy)]
     parts += ["## What breaks it", _yaml(rule.bad), "## What does not", _yaml(rule.good)]
     parts += ["## To bear it", _bearing(rule)]
@@ -57,9 +57,14 @@ def _index(rules: Iterable[Rule]) -> str:
 
 
 def _severities(rule: Rule) -> str:
-    lines = [(w.severity, _reader(w), _releases(w), w.grade or "any") for w in rule.weights]
-    head = ["| severity | for | releases | case |", "|---|---|---|---|"]
-    return "\n".join([*head, *(f"| {' | '.join(map(_cell, line))} |" for line in lines)])
+    """A table of the lines, of which the first that fits counts; no column that tells nothing."""
+    lines = [(w.severity, _reader(w), _releases(w), w.grade) for w in rule.weights]
+    heads = ("severity", "for", "releases", "case")
+    told = [at for at in range(len(heads)) if any(line[at] for line in lines)]
+    rows = [heads, ["---"] * len(heads), *lines]
+    return "\n".join(
+        "| " + " | ".join(_cell(row[at] or "any") for at in told) + " |" for row in rows
+    )
 
 
 def _reader(weight: Weight) -> str:
@@ -70,7 +75,7 @@ def _reader(weight: Weight) -> str:
 def _releases(weight: Weight) -> str:
     """The releases as few ranges: `v1.6.0 to v1.6.2`."""
     if weight.releases is None:
-        return "all"
+        return ""
     known = ruleset(weight.implementation).releases
     return ", ".join(_ranges([release in weight.releases for release in known], known))
 

@@ -21,6 +21,12 @@ from protocol_analysis.tables.detecting import (
     suggestion_table,
     wild_quality_table,
 )
+from protocol_analysis.tables.findings import (
+    FINDING_COLUMNS,
+    RULE_COLUMNS,
+    findings_table,
+    rules_table,
+)
 from protocol_analysis.tables.frames import check, use_notebook_display
 from protocol_analysis.tables.portability import (
     PORTABILITY_COLUMNS,
@@ -83,6 +89,7 @@ __all__ = [
     "CLAIM_COLUMNS",
     "CLUSTER_COLUMNS",
     "COVERAGE_COLUMNS",
+    "FINDING_COLUMNS",
     "ON_THE_WIRE_COLUMNS",
     "OUTPUT_COLUMNS",
     "PORTABILITY_COLUMNS",
@@ -92,6 +99,7 @@ __all__ = [
     "REQUIREMENT_COLUMNS",
     "RESOLUTION_COLUMNS",
     "RULEBOOK_COLUMNS",
+    "RULE_COLUMNS",
     "STEP_COLUMNS",
     "STORY_COLUMNS",
     "SUGGESTION_COLUMNS",
@@ -110,6 +118,7 @@ __all__ = [
     "declared_matrix",
     "declared_table",
     "effect_table",
+    "findings_table",
     "knowledge_table",
     "numbers_table",
     "on_the_wire_table",
@@ -124,6 +133,7 @@ __all__ = [
     "resolution_table",
     "resolved_rulebook_table",
     "rulebook_table",
+    "rules_table",
     "same_cluster_table",
     "steps_table",
     "story_table",
