@@ -129,6 +129,8 @@ def _run_check(options: argparse.Namespace) -> int:
     chosen = codes(options.select, options.ignore)
     # All that can be refused is read first: nobody waits for manifests to learn of a typing error.
     rows = read_suppressions(options.suppress) if options.suppress else []
+    if options.write_baseline:
+        options.baseline = None  # it is made anew
     known = read_baseline(options.baseline) if options.baseline else {}
     inputs = inputs_of(options)
     found = _judged(inputs, rows, chosen, options)
@@ -205,8 +207,9 @@ def _summary(found: Sequence[Finding]) -> str:
     """How many of each severity count, and how many do not."""
     left = [each for each in found if not each.suppressed]
     borne = [each.suppressed.by for each in found if each.suppressed]
-    parts = [f"{sum(f.severity == name for f in left)} {name}" for name in SEVERITIES]
-    text = ", ".join(parts)
+    counts = [(sum(f.severity == name for f in left), name) for name in SEVERITIES]
+    plural = [f"{n} {name}{'s' if n != 1 and name != 'info' else ''}" for n, name in counts]
+    text = ", ".join(plural)
     if borne:
         by = [f"{borne.count(by)} by {by}" for by in ("annotation", "file", "baseline")]
         text += f"; suppressed: {', '.join(part for part in by if not part.startswith('0 '))}"

@@ -59,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             write(sys.stdout, "")  # what argparse has written there
     except RulesetError as error:
-        say(f"protocol-analysis: {error}")
+        for line in str(error).split("\n"):  # a file of rows may have many faults
+            say(f"protocol-analysis: {line}")
         return USAGE
     except OSError as error:
         say(f"protocol-analysis: the output could not be written: {error}; write it elsewhere")

@@ -116,6 +116,8 @@ def _toml(sheet: Sheet, text: str) -> Any:
     lines = text.splitlines()
     head = re.compile(r"\s*\[\s*tool\s*\.\s*[\"']?" + _TABLE)
     start = next((at for at, line in enumerate(lines) if head.match(line)), 0)
+    if not isinstance(raw, dict | None):
+        sheet.error(start + 1, f"tool.{_TABLE} is {raw!r:.80}; write [tool.{_TABLE}], a table")
     for key in raw if isinstance(raw, dict) else ():
         here = re.compile(r"\s*[\"']?" + re.escape(key) + r"[\"']?\s*[=.]")
         after = (at for at in range(start, len(lines)) if here.match(lines[at]))

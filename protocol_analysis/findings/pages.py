@@ -62,9 +62,8 @@ def _severities(rule: Rule) -> str:
     heads = ("severity", "for", "releases", "case")
     told = [at for at in range(len(heads)) if any(line[at] for line in lines)]
     rows = [heads, ["---"] * len(heads), *lines]
-    return "\n".join(
-        "| " + " | ".join(_cell(row[at] or "any") for at in told) + " |" for row in rows
-    )
+    cells = ([_cell(row[at] or "any") for at in told] for row in rows)
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
 def _reader(weight: Weight) -> str:

@@ -43,7 +43,7 @@ _KEYS = {"code", "object", "path", "cluster", "reason", "expires"}
 _OBJECT = {"kind", "namespace", "name"}
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _STARTS = re.compile(r"\s*AP[0-9]", re.IGNORECASE)
-_ENTRY = re.compile(r"\s*(\w+)(?:\s+until\s+([^\s:]+))?\s*:\s*(.*\S)\s*", re.DOTALL)
+_ENTRY = re.compile(r"(\w+)(?:\s+until\s+([^\s:]+))?\s*:\s*(\S.*)", re.DOTALL)
 _RIGHT = "write `AP003: reason`, or `AP003 until 2027-01-31: reason`"
 
 
@@ -150,24 +150,24 @@ def _entries(value: str) -> Iterator[str]:
     """The entries of an annotation; what begins with no code goes on with the reason before it.
 
     >>> list(_entries("AP003: old; will go; AP004: both"))
-    ['AP003: old; will go', ' AP004: both']
+    ['AP003: old; will go', 'AP004: both']
     """
     entry = ""
     for piece in re.split(r"(?=[;\n])", value):
         if _STARTS.match(piece[1:]) and entry.strip():
-            yield entry
+            yield entry.strip("; \t\n")
             entry = piece[1:]
         else:
             entry += piece
     # Nothing at all is no entry either, and is said.
-    yield entry.rstrip("; \n")
+    yield entry.strip("; \t\n")
 
 
 def _suppression(entry: str, of: Suppressing) -> Suppression | Problem:
     found = _ENTRY.fullmatch(entry)
     day = _day(found[2]) if found else None
     if found is None:
-        reason = f"{entry.strip()[:80]!r} names no code with a reason; {_RIGHT}"
+        reason = f"{entry[:80]!r} names no code with a reason; {_RIGHT}"
     elif found[1] not in catalogue():
         reason = f"{found[1][:80]!r} is no rule; known are {', '.join(catalogue())}"
     elif found[2] and day is None:
