@@ -31,6 +31,7 @@ from protocol_analysis.findings.suppressing import (
     read_suppressions,
     suppress,
 )
+from tests.test_findings import AT
 
 TODAY = date(2027, 1, 31)
 NEAR_MISS = """\
@@ -131,15 +132,8 @@ def test_an_annotation_is_about_its_own_object_alone(tmp_path: Path) -> None:
 def test_every_kind_that_a_finding_names_can_bear_it(tmp_path: Path) -> None:
     """The bad manifest of each rule, with the annotation on the object that its finding names."""
     for rule in catalogue().values():
-        release, meta = next(
-            (release, found[0].meta)
-            for release in ("v1.9.0", "v1.8.3", "v1.6.7", "v1.6.1")
-            if (
-                found := check(
-                    inventory_of(tmp_path, rule.bad), release=release, select=[rule.code]
-                )
-            )
-        )
+        release = AT.get(rule.code)
+        meta = check(inventory_of(tmp_path, rule.bad), release=release, select=[rule.code])[0].meta
         note = f'protocol-analysis.dev/ignore: "{rule.code}: known"'
         parts = rule.bad.split("---\n")
         own = parts[meta.position.document - 1]

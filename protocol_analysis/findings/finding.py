@@ -85,7 +85,9 @@ class Finding:
         meta = self.meta
         where = (meta.cluster or "", meta.group, meta.kind, meta.namespace, meta.name)
         parts = (self.code, *where, self.by.name, self.key)
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+        # A cluster's name comes from the command line, which may hold what is no text.
+        text = "\0".join(parts).encode(errors="surrogatepass")
+        return hashlib.sha256(text).hexdigest()[:32]
 
     def fails(self, fail_on: str) -> bool:
         """Whether it counts for the exit status: as bad as that or worse, and not suppressed."""
