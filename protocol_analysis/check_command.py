@@ -138,9 +138,9 @@ def _run_check(options: argparse.Namespace) -> int:
         write_baseline(options.write_baseline, found)
         options.baseline, known = options.write_baseline, read_baseline(options.write_baseline)
     if options.baseline:
-        found, gone = mark_known(found, known, options.baseline)
+        found, gone = mark_known(found, known, options.baseline, chosen)
         if gone:
-            say(f"{options.baseline}: {gone} are not found any more; --write-baseline drops them")
+            say(f"{options.baseline}: {gone} of it not found here; --write-baseline drops them")
     shown = [each for each in found if options.show_suppressed or not each.suppressed]
     _print_findings(shown, chosen, inputs, options)
     status = said(inputs) if options.output in FORMATS else _print_rows(shown, inputs, options)

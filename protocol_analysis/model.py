@@ -236,7 +236,8 @@ class Inventory:
 
     `referrers` are what refers to backends beside routes. `unreadable` counts against the exit
     status; `skipped` (a fixture's outputs) and `warnings` (a duplicate key) are said and do not.
-    `unread` counts the objects of kinds that are not read.
+    `unread` counts the objects of kinds that are not read. `suppressing` is what objects say of
+    their findings.
     """
 
     services: tuple[Service, ...] = ()

@@ -33,6 +33,7 @@ from protocol_analysis.findings.suppressing import (
 )
 from tests.test_findings import AT
 
+CODES = list(catalogue())
 TODAY = date(2027, 1, 31)
 NEAR_MISS = """\
 apiVersion: v1
@@ -261,11 +262,11 @@ def test_a_baseline_knows_findings_whose_lines_have_moved(tmp_path: Path) -> Non
     file = tmp_path / "baseline.json"
     write_baseline(file, before)
     moved = inventory_of(tmp_path, f"# a comment\n\n{NEAR_MISS}", "elsewhere/renamed.yaml")
-    marked, gone = mark_known(check(moved), read_baseline(file), "baseline.json")
+    marked, gone = mark_known(check(moved), read_baseline(file), "b.json", CODES)
     assert gone == 0
     assert [each.suppressed.by for each in marked if each.suppressed] == ["baseline"] * len(before)
     other = inventory_of(tmp_path, NEAR_MISS.replace("cart", "other"), "other.yaml")
-    marked, gone = mark_known(check(other), read_baseline(file), "baseline.json")
+    marked, gone = mark_known(check(other), read_baseline(file), "b.json", CODES)
     assert gone == len(before)
     assert not any(each.suppressed for each in marked)
 
@@ -273,7 +274,7 @@ def test_a_baseline_knows_findings_whose_lines_have_moved(tmp_path: Path) -> Non
 def test_a_baseline_counts_how_often_a_finding_was_there(tmp_path: Path) -> None:
     (finding,) = check(inventory_of(tmp_path, NEAR_MISS), select=["AP003"])
     baseline = parse_baseline(baseline_text([finding]), "b.json")
-    marked, _ = mark_known([finding, finding], baseline, "b.json")
+    marked, _ = mark_known([finding, finding], baseline, "b.json", CODES)
     assert [each.suppressed is not None for each in marked] == [True, False]
 
 
@@ -281,21 +282,22 @@ def test_a_baseline_keeps_what_it_knew_and_leaves_out_what_is_borne_elsewhere(
     tmp_path: Path,
 ) -> None:
     (finding,) = check(inventory_of(tmp_path, NEAR_MISS), select=["AP003"])
-    (known,), _ = mark_known([finding], parse_baseline(baseline_text([finding]), "b"), "b")
+    (known,), _ = mark_known([finding], parse_baseline(baseline_text([finding]), "b"), "b", CODES)
     assert baseline_text([known]) == baseline_text([finding])
     assert known.suppressed
     (borne_,) = borne(inventory_of(tmp_path, noted("AP003: known")))
     assert baseline_text([borne_]) == "[]\n"
-    assert mark_known([borne_], {borne_.fingerprint: 1}, "b") == ([borne_], 0)
+    assert mark_known([borne_], {("AP003", borne_.fingerprint): 1}, "b", CODES) == ([borne_], 0)
 
 
 WRONG_BASELINES = [
     ("{", r"b\.json:1: not JSON"),
     ("[\n{]", r"b\.json:2: not JSON"),
     ("{}", "no list of findings"),
-    ("[1]", "finding 1 of the list has no fingerprint"),
-    ('[{"fingerprint": 3}]', "has no fingerprint"),
-    ('[{"fingerprint": "x"}]', "has no fingerprint"),
+    ("[1]", "finding 1 of the list has no code and fingerprint"),
+    ('[{"fingerprint": 3}]', "has no code and fingerprint"),
+    ('[{"fingerprint": "x"}]', "has no code and fingerprint"),
+    ('[{"fingerprint": "' + "0" * 32 + '"}]', "has no code and fingerprint"),
     ("[" * 200_000, "nested too deep|not JSON"),
 ]
 

@@ -23,11 +23,12 @@ from protocol_analysis.releases import RulesetError
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 _MADE_BY = "make it with `protocol-analysis check PATH --write-baseline FILE`"
-Baseline = Mapping[str, int]
+# How often each finding was there, by code and fingerprint.
+Baseline = Mapping[tuple[str, str], int]
 
 
 def read_baseline(path: str | os.PathLike[str]) -> Baseline:
-    """How often each fingerprint stands in a baseline. Raises RulesetError where it is none."""
+    """What a baseline knows. Raises RulesetError where it is none."""
     return parse_baseline(text_of(path), Path(path).as_posix())
 
 
@@ -46,22 +47,26 @@ def parse_baseline(text: str, name: str) -> Baseline:
         raise RulesetError(f"{name}:1: nested too deep, or too long a number; {_MADE_BY}") from None
     if not isinstance(rows, list):
         raise RulesetError(f"{name}:1: no list of findings; {_MADE_BY}")
-    return Counter(_fingerprint(row, at, name) for at, row in enumerate(rows, 1))
+    return Counter(_known(row, at, name) for at, row in enumerate(rows, 1))
 
 
-def _fingerprint(row: Any, at: int, name: str) -> str:
-    found = row.get("fingerprint") if isinstance(row, dict) else None
-    if not isinstance(found, str) or not _FINGERPRINT.fullmatch(found):
-        raise RulesetError(f"{name}:1: finding {at} of the list has no fingerprint; {_MADE_BY}")
-    return found
+def _known(row: Any, at: int, name: str) -> tuple[str, str]:
+    code, found = (
+        (row.get(key) for key in ("code", "fingerprint")) if isinstance(row, dict) else ("", "")
+    )
+    if not (isinstance(code, str) and isinstance(found, str) and _FINGERPRINT.fullmatch(found)):
+        raise RulesetError(
+            f"{name}:1: finding {at} of the list has no code and fingerprint; {_MADE_BY}"
+        )
+    return code, found
 
 
 def mark_known(
-    findings: Iterable[Finding], baseline: Baseline, name: str
+    findings: Iterable[Finding], baseline: Baseline, name: str, codes: Iterable[str]
 ) -> tuple[list[Finding], int]:
-    """The same findings, those of the baseline suppressed by it; how many of it are gone.
+    """The same findings, those of the baseline suppressed by it; how many of it were not found.
 
-    What is suppressed otherwise is known too, and stays as it is.
+    `codes` are those that were checked. What is suppressed otherwise stays as it is.
     """
     left = Counter(baseline)
     why = Suppressed(
@@ -71,11 +76,12 @@ def mark_known(
     )
     marked = []
     for finding in findings:
-        known = left[finding.fingerprint] > 0
-        left[finding.fingerprint] -= known
+        known = left[finding.code, finding.fingerprint] > 0
+        left[finding.code, finding.fingerprint] -= known
         is_free = known and finding.suppressed is None
         marked.append(replace(finding, suppressed=why) if is_free else finding)
-    return marked, left.total()
+    checked = set(codes)
+    return marked, sum(count for (code, _), count in left.items() if code in checked)
 
 
 def baseline_text(findings: Iterable[Finding]) -> str:

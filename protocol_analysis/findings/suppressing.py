@@ -41,6 +41,7 @@ from protocol_analysis.workloads import IGNORE, Suppressing
 SUPPRESS_FILE = ".protocol-analysis-ignore.yaml"
 _KEYS = {"code", "object", "path", "cluster", "reason", "expires"}
 _OBJECT = {"kind", "namespace", "name"}
+_MOST = 64 * 2**20  # bytes of a file of the user's
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _STARTS = re.compile(r"\s*AP[0-9]", re.IGNORECASE)
 _ENTRY = re.compile(r"(\w+)(?:\s+until\s+([^\s:]+))?\s*:\s*(\S.*)", re.DOTALL)
@@ -248,10 +249,14 @@ def _day(text: Any) -> date | None:
 def text_of(path: str | os.PathLike[str]) -> str:
     """What a file of the user's holds. Raises RulesetError where it cannot be read."""
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        with Path(path).open("rb") as file:
+            held = file.read(_MOST + 1)
+        if len(held) <= _MOST:
+            return held.decode("utf-8-sig")
+        raise RulesetError(f"{path}: larger than {_MOST >> 20} MiB; name a smaller file")
     except OSError as error:
         raise RulesetError(f"{path}: {error.strerror}; name a file that can be read") from None
-    except (UnicodeDecodeError, ValueError):
+    except UnicodeDecodeError:
         raise RulesetError(f"{path}: no text in UTF-8; write it as such") from None
 
 
