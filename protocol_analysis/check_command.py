@@ -163,8 +163,7 @@ def _judged(
             i.inventory, i.implementation, i.release, i.meshes, options.select, options.ignore
         )
         said_there, misread = annotated(i.inventory)
-        # An object's own word comes first; rows are for those that cannot be touched.
-        suppressions[:0] = said_there
+        suppressions += said_there
         wrong += misread
     today = options.today or datetime.now(UTC).date()
     found = suppress(found, suppressions, today)

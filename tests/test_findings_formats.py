@@ -275,6 +275,19 @@ def test_hostile_names_are_valid(name: str) -> None:
     assert [str(error) for error in junit_schema().iter_errors(io.StringIO(text))] == []
 
 
+@needs_shared
+def test_findings_on_real_manifests_are_valid() -> None:
+    inventory = load(SHARED / "real")
+    findings = check(inventory)
+    assert findings
+    whole = log(*findings, unreadable=[*inventory.unreadable])
+    assert [error.message for error in sarif_schema().iter_errors(whole)] == []
+    text = junit(findings, codes(), inventory.unreadable)
+    assert [str(error) for error in junit_schema().iter_errors(io.StringIO(text))] == []
+    lines = github(findings, inventory.unreadable).splitlines()
+    assert len([read_back(line) for line in lines]) == len(findings) + len(inventory.unreadable)
+
+
 def test_the_pages_are_those_of_the_catalogue() -> None:
     """`make docs` writes them."""
     held = {path.name: path.read_text(encoding="utf-8") for path in refresh_docs.FOLDER.iterdir()}

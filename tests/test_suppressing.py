@@ -252,7 +252,9 @@ def test_what_suppresses_nothing_or_has_expired_is_told(tmp_path: Path) -> None:
 
 def test_an_objects_own_word_comes_first(tmp_path: Path) -> None:
     rows = parse_suppressions("- {code: AP003, reason: the file}", "a.yaml")
-    (finding,) = borne(inventory_of(tmp_path, noted("AP003: the object")), rows)
+    inventory = inventory_of(tmp_path, noted("AP003: the object"))
+    found = check(inventory, select=["AP003"])
+    (finding,) = suppress(found, [*rows, *annotated(inventory)[0]], TODAY)
     assert finding.suppressed
     assert finding.suppressed.reason == "the object"
 

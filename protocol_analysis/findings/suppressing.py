@@ -92,13 +92,22 @@ def suppress(
 ) -> list[Finding]:
     """The same findings; those that are borne on that day say by what.
 
+    An object's own word comes first: rows are for what cannot be touched.
+
     >>> suppress([], [], date(2027, 1, 1))
     []
     """
     borne = [each for each in suppressions if each.holds(today)]
+    rows = [each for each in borne if each.meta is None]
+    own: dict[tuple[Meta | None, str], Suppression] = {}
+    for each in borne:
+        for code in each.codes:
+            own.setdefault((each.meta, code), each)
     found = []
     for finding in findings:
-        if by := next((each for each in borne if each.covers(finding)), None):
+        by = own.get((finding.meta, finding.code))
+        by = by or next((each for each in rows if each.covers(finding)), None)
+        if by:
             why = Suppressed(by=by.by, reason=by.reason, position=by.position, expires=by.expires)
             found.append(replace(finding, suppressed=why))
         else:
