@@ -14,14 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from protocol_analysis.policies import (
-        Definition,
-        Gateway,
-        GatewayClass,
-        ListenerSet,
-        Policy,
-        ReferenceGrant,
-    )
+    from protocol_analysis import policies
     from protocol_analysis.workloads import Exposure, Ingress, Suppressing, Workload
 
 GATEWAY_API = "gateway.networking.k8s.io"
@@ -245,17 +238,17 @@ class Inventory:
     backends: tuple[Backend, ...] = ()
     routes: tuple[Route, ...] = ()
     referrers: tuple[Route, ...] = ()
-    gateways: tuple[Gateway, ...] = ()
-    gateway_classes: tuple[GatewayClass, ...] = ()
-    grants: tuple[ReferenceGrant, ...] = ()
-    tls_policies: tuple[Policy, ...] = ()
-    traffic_policies: tuple[Policy, ...] = ()
-    client_policies: tuple[Policy, ...] = ()
-    patch_policies: tuple[Policy, ...] = ()
-    filters: tuple[Policy, ...] = ()
-    proxies: tuple[Policy, ...] = ()
-    listener_sets: tuple[ListenerSet, ...] = ()
-    definitions: tuple[Definition, ...] = ()
+    gateways: tuple[policies.Gateway, ...] = ()
+    gateway_classes: tuple[policies.GatewayClass, ...] = ()
+    grants: tuple[policies.ReferenceGrant, ...] = ()
+    tls_policies: tuple[policies.Policy, ...] = ()
+    traffic_policies: tuple[policies.Policy, ...] = ()
+    client_policies: tuple[policies.Policy, ...] = ()
+    patch_policies: tuple[policies.Policy, ...] = ()
+    filters: tuple[policies.Policy, ...] = ()
+    proxies: tuple[policies.Policy, ...] = ()
+    listener_sets: tuple[policies.ListenerSet, ...] = ()
+    definitions: tuple[policies.Definition, ...] = ()
     workloads: tuple[Workload, ...] = ()
     exposures: tuple[Exposure | Ingress, ...] = ()
     others: tuple[Other, ...] = ()

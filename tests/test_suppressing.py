@@ -31,7 +31,7 @@ from protocol_analysis.findings.suppressing import (
     read_suppressions,
     suppress,
 )
-from tests.test_findings import AT
+from tests.test_findings import AT, found
 
 CODES = list(catalogue())
 TODAY = date(2027, 1, 31)
@@ -134,7 +134,7 @@ def test_every_kind_that_a_finding_names_can_bear_it(tmp_path: Path) -> None:
     """The bad manifest of each rule, with the annotation on the object that its finding names."""
     for rule in catalogue().values():
         release = AT.get(rule.code)
-        meta = check(inventory_of(tmp_path, rule.bad), release=release, select=[rule.code])[0].meta
+        meta = found(inventory_of(tmp_path, rule.bad), rule.code, release)[0].meta
         note = f'protocol-analysis.dev/ignore: "{rule.code}: known"'
         parts = rule.bad.split("---\n")
         own = parts[meta.position.document - 1]
@@ -144,7 +144,7 @@ def test_every_kind_that_a_finding_names_can_bear_it(tmp_path: Path) -> None:
             own = own.replace("metadata: {", f"metadata: {{annotations: {{{note}}}, ", 1)
         parts[meta.position.document - 1] = own
         inventory = inventory_of(tmp_path, "---\n".join(parts))
-        again = check(inventory, release=release, select=[rule.code])
+        again = found(inventory, rule.code, release)
         marked = suppress(again, annotated(inventory)[0], TODAY)
         of_it = [each for each in marked if each.meta.position == meta.position]
         assert of_it, rule.code
