@@ -178,9 +178,22 @@ class Attaching:
             if row := self._targeted.get((policy.meta, aim)):
                 yield reason_of(row)
 
+    def counting(self, route: Route, rule: int, where: Attachment) -> list[Policy]:
+        """The BackendTrafficPolicies that count for a rule where it hangs."""
+        layer = layer_of(route.meta)
+        own, above = (
+            list(self._of(self._traffic, aims)) for aims in (_mine(route, rule), self._above(where))
+        )
+        used, _ = self._together(layer, own, above, where)
+        return [policy for policy, _ in used]
+
+    def client(self, where: Attachment) -> Policy | None:
+        """The ClientTrafficPolicy of the listener."""
+        return next(self._of(self._client, self._above(where)), None)
+
     def http1(self, where: Attachment) -> Policy | None:
         """The ClientTrafficPolicy of the listener, where it has HTTP/1 settings."""
-        policy = next(self._of(self._client, self._above(where)), None)
+        policy = self.client(where)
         return policy if policy and dict(policy.says).get("http1") else None
 
     def unshared(self, route: Route, rule: int, where: Attachment) -> Row | None:

@@ -32,6 +32,7 @@ from protocol_analysis.columns import (
     RESOLVE_FIELDS,
     RESOLVE_WIDE,
     portability_columns,
+    with_readings,
 )
 from protocol_analysis.compare import EFFECTS, Change, compare, way
 from protocol_analysis.coverage import coverage
@@ -39,6 +40,8 @@ from protocol_analysis.explain import explain
 from protocol_analysis.formats import printable
 from protocol_analysis.manifests import split_reader
 from protocol_analysis.portability import portability
+from protocol_analysis.probing import add_probe
+from protocol_analysis.proving import add_prove
 from protocol_analysis.readers import everyone, reader
 from protocol_analysis.readings import resolve
 from protocol_analysis.releases import RulesetError, line_of
@@ -130,6 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     add_output(command, _run_portability)
     add_check(commands, __version__)
     add_rules(commands)
+    add_prove(commands)
+    add_probe(commands)
     command = commands.add_parser(
         "releases", help="what the rulesets know, and how new that knowledge is"
     )
@@ -149,7 +154,7 @@ def _run_resolve(options: argparse.Namespace) -> int:
         for i in inputs
         for row in resolve(i.inventory, i.implementation, i.release, i.meshes)
     ]
-    return finish(options, inputs, rows, RESOLVE, RESOLVE_WIDE, RESOLVE_FIELDS)
+    return finish(options, inputs, rows, with_readings(RESOLVE, rows), RESOLVE_WIDE, RESOLVE_FIELDS)
 
 
 def _run_coverage(options: argparse.Namespace) -> int:
@@ -159,7 +164,9 @@ def _run_coverage(options: argparse.Namespace) -> int:
         for i in inputs
         for row in coverage(i.inventory, i.implementation, i.release, i.meshes)
     ]
-    return finish(options, inputs, rows, COVERAGE, COVERAGE_WIDE, COVERAGE_FIELDS)
+    return finish(
+        options, inputs, rows, with_readings(COVERAGE, rows), COVERAGE_WIDE, COVERAGE_FIELDS
+    )
 
 
 def _run_explain(options: argparse.Namespace) -> int:
@@ -174,7 +181,14 @@ def _run_explain(options: argparse.Namespace) -> int:
         raise RulesetError(f"no references of --route {options.route}; routes are {shown}")
     if options.output not in ("table", "wide"):
         rows = [account.as_dict() for account in accounts]
-        return finish(options, inputs, rows, RESOLVE, RESOLVE_WIDE, RESOLVE_FIELDS)
+        return finish(
+            options,
+            inputs,
+            rows,
+            with_readings(RESOLVE, rows),
+            RESOLVE_WIDE,
+            RESOLVE_FIELDS,
+        )
     for account in accounts:
         write(sys.stdout, _lines(str(account)) + "\n\n")
     return said(inputs)
@@ -211,7 +225,7 @@ def _run_diff(options: argparse.Namespace) -> int:
         steps = [step.as_dict() for step in order(changes, clusters)]
         return finish(options, inputs, steps, ORDER, {}, tuple(ORDER))
     rows = [change.as_dict() for change in changes]
-    return finish(options, inputs, rows, DIFF, DIFF_WIDE, DIFF_FIELDS)
+    return finish(options, inputs, rows, with_readings(DIFF, rows), DIFF_WIDE, DIFF_FIELDS)
 
 
 def _run_portability(options: argparse.Namespace) -> int:

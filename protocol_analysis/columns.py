@@ -41,7 +41,7 @@ RESOLVE: Columns = {
     "protocol": lambda r: r["protocol"] or "-",
     "http/1.1 forced": lambda r: r["forceHTTP1"],
     "tls": lambda r: r["tls"],
-    "upstream": lambda r: r["upstream"] or "-",
+    "upstream": lambda r: f"{r['upstream'] or '-'}{'' if r['verified'] else ' ?'}",
     "read by": lambda r: _reader(r).name,
     "row": lambda r: _deciding(r)["row"],
 }
@@ -62,7 +62,7 @@ COVERAGE: Columns = {
     "meant": lambda r: r["meant"],
     "protocol": lambda r: r["protocol"] or "-",
     "tls": lambda r: r["tls"],
-    "upstream": lambda r: r["upstream"] or "-",
+    "upstream": lambda r: f"{r['upstream'] or '-'}{'' if r['verified'] else ' ?'}",
     "routes": lambda r: r["routes"],
 }
 COVERAGE_WIDE: Columns = {
@@ -101,14 +101,14 @@ RESOLVE_FIELDS = (
     *("rule", "role", "backend"),
     *(f"backendRef.{name}" for name in ("group", "kind", "namespace", "name", "port", "weight")),
     *("appProtocol", "protocol", "forceHTTP1", "tls", "upstream"),
-    *("implementation", "release", "mesh", "reasons", "readings"),
+    *("implementation", "release", "mesh", "verified", "reasons", "readings"),
     *(f"referencedAt.{name}" for name in _POSITION),
     *(f"declaredAt.{name}" for name in _POSITION),
 )
 COVERAGE_FIELDS = (
     *("cluster", "kind", "namespace", "name", "port", "portName", "transport", "appProtocol"),
     *("standard", "recognised", "class", "meant", "protocol", "upstream", "tls", "routes"),
-    "readings",
+    *("verified", "readings"),
     *(f"declaredAt.{name}" for name in _POSITION),
 )
 
@@ -121,8 +121,9 @@ def _edit(edit: Row | None) -> str:
 
 
 def _wire(side: Row) -> str:
+    """What is spoken, in a word; with a question mark where nobody has verified it."""
     word = side["upstream"] or ("-" if side["protocol"] else "not read")
-    return f"{word}+tls" if side["tls"] else word
+    return f"{word}{'+tls' if side['tls'] else ''}{'' if side['verified'] else ' ?'}"
 
 
 def _cause(cause: Row) -> str:
@@ -154,7 +155,7 @@ DIFF_WIDE: Columns = {
     "referenced at": lambda r: _position(r, "referencedAt"),
     "declared at": lambda r: _position(r, "declaredAt"),
 }
-_SIDE = ("protocol", "forceHTTP1", "upstream", "tls", "reasons")
+_SIDE = ("protocol", "forceHTTP1", "upstream", "tls", "verified", "reasons")
 DIFF_FIELDS = (
     *RESOLVE_FIELDS[:14],
     *("from", "to", "effect", "transient", "causes", "keep", "adopt", "readings"),
@@ -181,17 +182,18 @@ def portability_columns(readers: Sequence[str]) -> Columns:
     return {**columns, "right in all": lambda r: r["right"] or "none"}
 
 
-def reading_columns(rows: Sequence[Row]) -> Columns:
-    """A column for each other reader of the rows: what it speaks to the same port.
+def with_readings(columns: Columns, rows: Sequence[Row]) -> Columns:
+    """And a column for each other reader of the rows: what it speaks to the same port.
 
     >>> reading = {"implementation": "istio", "release": "v1.19.0", "mesh": True}
-    >>> list(reading_columns([{"readings": [reading]}, {"readings": []}]))
+    >>> list(with_readings({}, [{"readings": [reading]}, {"readings": []}]))
     ['istio mesh']
     """
-    found = [_reader(each) for row in rows for each in row.get("readings", ())]
+    found = [_reader(each) for row in rows for each in row["readings"]]
     readers = list(dict.fromkeys(found))
     heads = _heads([str(each) for each in readers])
-    return {head: partial(_read_by, by) for head, by in zip(heads, readers, strict=True)}
+    more = {head: partial(_read_by, by) for head, by in zip(heads, readers, strict=True)}
+    return {**columns, **more}
 
 
 def _reader(row: Row) -> Reader:
@@ -213,18 +215,55 @@ def _heads(readers: Sequence[str]) -> list[str]:
 
 def _reading(at: int, row: Row) -> str:
     found = row["readings"][at]
-    wrong = "!" if row["meant"] and not found["asMeant"] else ""
+    wrong = "!" if found["asMeant"] is False else ""
     return f"{found['spoken']}{wrong}{'' if found['verified'] else '?'}"
 
 
 PORTABILITY_WIDE: Columns = {
     "meant": lambda r: r["meant"],
+    "behind": lambda r: r["behind"],
     "portable": lambda r: r["portable"],
     "declared at": lambda r: _position(r, "declaredAt"),
 }
 PORTABILITY_FIELDS = (
     *("cluster", "kind", "namespace", "name", "port", "appProtocol", "meant", "portable", "right"),
-    *("readings", *(f"declaredAt.{name}" for name in _POSITION)),
+    *("behind", "readings", *(f"declaredAt.{name}" for name in _POSITION)),
+)
+_PROVE = ("envoy", "config", "server", "client", "ok", "status", "flags")
+PROVE: Columns = {name: itemgetter(name) for name in (*_PROVE, "verdict")}
+PROVE_WIDE: Columns = {"details": itemgetter("details")}
+PROVE_FIELDS = (*_PROVE, "details", "verdict")
+
+
+def _seen(row: Row, name: str) -> str:
+    return {True: "yes", False: "no", None: "?"}[row[name]] if row["reachable"] else ""
+
+
+_PROBE = ("http/1.1", "h2c", "tls", "h2", "websocket", "rfc8441")
+PROBE: Columns = {
+    "endpoint": itemgetter("endpoint"),
+    "reachable": itemgetter("reachable"),
+    **{name: partial(_seen, name=name) for name in _PROBE},
+    "alpn": itemgetter("alpn"),
+    "grpc": itemgetter("grpc"),
+    "recommended": lambda r: r["recommended"] or "-",
+}
+PROBE_DECLARED: Columns = {
+    "declared": itemgetter("declared"),
+    "verdict": lambda r: r["verdict"] or "?",
+    "spoken": itemgetter("spoken"),
+    "works": lambda r: {True: "yes", False: "no", None: "?"}[r["works"]],
+    "declared at": lambda r: _position(r, "declaredAt"),
+}
+PROBE_WIDE: Columns = {
+    "address": itemgetter("address"),
+    "why": itemgetter("why"),
+    "evidence": lambda r: "; ".join(f"{each['step']}: {each['text']}" for each in r["evidence"]),
+}
+PROBE_FIELDS = (
+    *("endpoint", "address", "reachable", "http/1.1", "h2c", "tls", "alpn", "h2", "grpc"),
+    *("websocket", "rfc8441", "recommended", "why", "source", "evidence"),
+    *("declared", "verdict", "spoken", "works", *(f"declaredAt.{name}" for name in _POSITION)),
 )
 FINDINGS: Columns = {
     "cluster": lambda r: r["cluster"],

@@ -119,12 +119,12 @@ def compare(
     ends = {
         key for key, before in answers[first].items() if not differs(before, answers[last][key])
     }
-    others = Others(replace(inventory, gateway_classes=()), first, meshes)
+    others = Others(inventory, first, meshes)
     found = []
     for one, other in pairwise(stops):
         editor = editor_of(inventory, one, other, others.meshes) if with_edits else None
         for change in _step(inventory, answers, one, other, editor):
-            readings = others.beside(0, change.before).readings
+            readings = others.meshes_on(change.before)
             transient = key_of(change.before) in ends
             found.append(replace(change, transient=transient, readings=readings))
     return found
@@ -133,10 +133,12 @@ def compare(
 def editor_of(
     inventory: Inventory, one: Reader, other: Reader, meshes: Sequence[Reader] = ()
 ) -> Editor:
-    """Tries values on both sides, with the Gateways of the first."""
+    """Tries values on both sides, with the Gateways of the first; others are left as they are."""
     mine = ruleset(one.implementation).controllers
     sides = (_sides_of(one, mine), _sides_of(other, mine))
-    return Editor(inventory, sides, [rules_of(mesh) for mesh in meshes])
+    foreign = Others(inventory, one, meshes).gateways.values()
+    beside = dict.fromkeys((*meshes, *sorted(foreign, key=str)))
+    return Editor(inventory, sides, [rules_of(each) for each in beside])
 
 
 def resolved(
@@ -190,7 +192,12 @@ def _step(
 ) -> Iterator[Change]:
     """What differs between two readers."""
     before, after = answers[one], answers[other]
-    changed = [key for key in before if differs(before[key], after[key])]
+    # A route of another implementation's Gateway stays with it, whatever reads ours.
+    changed = [
+        key
+        for key in before
+        if before[key].outcome != "other-implementation" and differs(before[key], after[key])
+    ]
     if not changed:
         return
     turns = _Turns(inventory, one, other, {key[0] for key in changed})
@@ -301,5 +308,5 @@ def _reasons(answer: Resolution) -> list[Reason]:
 
 def _side(answer: Resolution) -> dict[str, Any]:
     row = answer.as_dict()
-    names = ("protocol", "forceHTTP1", "upstream", "tls", "reasons")
+    names = ("protocol", "forceHTTP1", "upstream", "tls", "verified", "reasons")
     return {name: row[name] for name in names}

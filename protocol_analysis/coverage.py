@@ -84,6 +84,7 @@ class Coverage:
             "upstream": self.upstream,
             "tls": self.tls,
             "routes": self.routes,
+            "verified": self.resolution.verified,
             "readings": [reading.as_reading() for reading in self.readings],
             "declaredAt": self.declared_at.as_dict(),
         }

@@ -3,7 +3,7 @@
 An edit is another `appProtocol` on the port (or `appProtocols` on the Backend) that a reference
 means. It is only offered where both sides then give the very same answer, and where no other
 reference to that object, nor a neighbour in its rules, is spoken to otherwise for it: not by the
-gateway, and not by a mesh that reads the same Services.
+gateway, not by another that reads routes to the same object, and not by a mesh.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Edit:
 class Editor:
     """Tries values on both sides; what was tried is kept, since many references share a port."""
 
-    def __init__(self, inventory: Inventory, sides: Sides, meshes: Sequence[Side] = ()) -> None:
-        self.inventory, self.sides, self.meshes = inventory, sides, meshes
+    def __init__(self, inventory: Inventory, sides: Sides, others: Sequence[Side] = ()) -> None:
+        self.inventory, self.sides, self.others = inventory, sides, others
         self._around: dict[Meta, tuple[Inventory, list[dict[BackendRef, Wire]]]] = {}
         self._tried: dict[tuple[Meta, int | None, str | None], _Trial] = {}
 
@@ -96,14 +96,14 @@ class Editor:
         if (target, port, value) not in self._tried:
             if target not in self._around:
                 around = _around(self.inventory, target)
-                readers = (*self.sides, *self.meshes)
+                readers = (*self.sides, *self.others)
                 wires = [_wires(_answers(around, side)) for side in readers]
                 self._around[target] = (around, wires)
-            around, (today, tomorrow, *meshes) = self._around[target]
+            around, (today, tomorrow, *others) = self._around[target]
             changed = with_value(around, target, port, value)
             answers = [_answers(changed, side) for side in self.sides]
             now, later = map(_wires, answers)
-            same = meshes == [_wires(_answers(changed, side)) for side in self.meshes]
+            same = others == [_wires(_answers(changed, side)) for side in self.others]
             trial = _Trial(
                 answers=answers,
                 undisturbed=same,

@@ -199,6 +199,7 @@ class Route:
     api_version: str = ""
     rules: tuple[str, ...] = ()
     hostnames: tuple[str, ...] = ()
+    matches: tuple[policies.RouteMatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

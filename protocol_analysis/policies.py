@@ -60,7 +60,9 @@ class Policy:
     """A policy, a filter or an EnvoyProxy: what it targets and what it says.
 
     `says` names what is set and matters (`useClientProtocol` may be set to false); `features` are
-    all top-level fields that are set, since some releases ask only whether there are any.
+    all top-level fields that are set, since some releases ask only whether there are any. `hints`
+    bear upon nothing that is spoken: `httpHealthCheck`, `websocket`. `alpn` is what an EnvoyProxy
+    offers to backends, and a ClientTrafficPolicy to clients.
     """
 
     meta: Meta
@@ -69,7 +71,18 @@ class Policy:
     merge: str = ""
     says: tuple[tuple[str, bool], ...] = ()
     features: frozenset[str] = frozenset()
+    hints: frozenset[str] = frozenset()
     alpn: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteMatch:
+    """What a rule of an HTTPRoute matches: the path and how it is compared, and headers."""
+
+    rule: int
+    path: str = ""
+    way: str = "PathPrefix"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ called in it, whoever else does; that a workload is in it is not to be seen here
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from protocol_analysis.releases import RulesetError
 from protocol_analysis.rules import implementations, ruleset
 
 _MESH = " mesh"
+_RELEASE = re.compile(r"v?[0-9]|main\Z|auto\Z|lines\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +46,8 @@ def reader(
     >>> reader("contour", mesh=True)
     Traceback (most recent call last):
         ...
-    protocol_analysis.releases.RulesetError: 'contour' is no mesh that is known; known are istio, \
-kuma, linkerd
+    protocol_analysis.releases.RulesetError: 'contour' is no mesh that is known; known are \
+cilium, istio, kuma, linkerd, open-service-mesh
     """
     name, release = _named(text, implementation)
     bare = name.removesuffix(_MESH)
@@ -58,7 +60,10 @@ def reader_of(implementation: str, release: str | None = None, *, mesh: bool = F
     if mesh and not rules.mesh:
         known = ", ".join(each for each in implementations() if ruleset(each).mesh)
         raise RulesetError(f"{implementation!r} is no mesh that is known; known are {known}")
-    known_release = rules.pick(release)[0]
+    try:
+        known_release = rules.pick(release)[0]
+    except RulesetError as error:
+        raise RulesetError(f"{implementation}: {error}") from None
     mesh = mesh or rules.role == "mesh"
     return Reader(implementation=implementation, release=known_release, mesh=mesh)
 
@@ -86,8 +91,9 @@ def warning_of(text: str | None, implementation: str = "envoy-gateway") -> str:
 
 
 def _named(text: str | None, implementation: str) -> tuple[str, str | None]:
+    """An implementation and a release; a text without a digit at its start names the former."""
     name, at, release = (text or "").rpartition("@")
-    if not at and release.removesuffix(_MESH) in implementations():
+    if release and not at and not _RELEASE.match(release):
         name, release = release, ""
     return name or implementation, release or None
 
@@ -119,5 +125,18 @@ def gateway_of(controller: str) -> Reader | None:
     """
     for each in everyone():
         if not each.mesh and controller in ruleset(each.implementation).controllers:
+            return each
+    return None
+
+
+def gateway_of_group(group: str) -> Reader | None:
+    """The implementation that an API group belongs to, by its controllers' domain.
+
+    >>> str(gateway_of_group("gateway.envoyproxy.io"))
+    'envoy-gateway@v1.9.0'
+    """
+    for each in everyone():
+        controllers = ruleset(each.implementation).controllers
+        if not each.mesh and any(name.startswith(f"{group}/") for name in controllers):
             return each
     return None

@@ -97,7 +97,7 @@ def pick(wanted: str | None, known: Sequence[str], *, sparse: bool = False) -> t
     """
     final = finals(known)
     if wanted is None:
-        return final[-1], ""
+        return (final or known)[-1], ""
     name = wanted if wanted == "main" or wanted.startswith("v") else f"v{wanted}"
     if name in known:
         return name, ""
@@ -117,7 +117,7 @@ def pick(wanted: str | None, known: Sequence[str], *, sparse: bool = False) -> t
         unknown = f"{wanted} is not known; taken as"
         if newest and (_LINE.match(name) or release_key(name) > release_key(newest)):
             return newest, f"{unknown} {newest}, the newest known of its line"
-        if not newest and key > release_key(final[-1])[:2]:
+        if not newest and final and key > release_key(final[-1])[:2]:
             return final[-1], f"{unknown} {final[-1]}, the newest release known"
     msg = (
         f"{wanted!r} is no known release; known are {', '.join(known)}, "

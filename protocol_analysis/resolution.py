@@ -8,6 +8,7 @@ from typing import Any
 from protocol_analysis.model import BackendRef, Declared, Meta, Position
 from protocol_analysis.rows import Row
 
+UNVERIFIED = " (unverified)"
 ASSUMED = "assumed"  # the row of a reason that says what was not to be seen
 
 
@@ -29,8 +30,9 @@ class Resolution:
     """What one release makes of one backend reference.
 
     `by_gateway` has what each Gateway speaks where they differ; `upstream` is None then. `sent`:
-    nothing stopped it, though some releases give some backends no protocol. `mesh`: it is what a
-    mesh speaks to whoever calls the backend. `readings` are what others make of the same backend.
+    nothing stopped it, though some releases give some backends no protocol. `site` is where rules
+    look it up. `mesh`: it is what a mesh speaks to whoever calls the backend. `readings` are what
+    others make of the same backend.
     """
 
     route: Meta
@@ -47,13 +49,14 @@ class Resolution:
     reasons: tuple[Reason, ...]
     declared_at: Position | None = None
     target: Meta | None = None
+    site: str = ""
     mesh: bool = False
     readings: tuple[Resolution, ...] = ()
 
     @property
-    def site(self) -> str:
-        """Where rules look it up."""
-        return site_of(self.route, self.ref, mesh=self.mesh)
+    def verified(self) -> bool:
+        """Whether all that it stands on was read in the source."""
+        return not any(reason.text.endswith(UNVERIFIED) for reason in self.reasons)
 
     @property
     def outcome(self) -> str:
@@ -92,21 +95,12 @@ class Resolution:
             "implementation": self.implementation,
             "release": self.release,
             "mesh": self.mesh,
+            "verified": self.verified,
             "reasons": [reason.as_dict() for reason in self.reasons],
         }
 
 
-def site_of(route: Meta, ref: BackendRef, *, mesh: bool = False) -> str:
-    """Where rules look it up: by the kind of its route, or by its place outside routes.
-
-    To a mesh it is a call to the Service, wherever it comes from; a GRPCRoute says that it is gRPC.
-    """
-    if mesh:
-        return "mesh grpc" if route.kind == "GRPCRoute" else "mesh"
-    return ref.site or route.kind
-
-
 def reason_of(row: Row) -> Reason:
     """A row as the reason that it is."""
-    text = row.text if row.verified else f"{row.text} (unverified)"
+    text = row.text if row.verified else f"{row.text}{UNVERIFIED}"
     return Reason(row.id, text, row.source)

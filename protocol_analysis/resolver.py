@@ -21,6 +21,7 @@ from typing import Any
 
 from protocol_analysis.model import (
     BACKEND_GROUPS,
+    GATEWAY_API,
     Backend,
     BackendRef,
     Inventory,
@@ -32,7 +33,7 @@ from protocol_analysis.model import (
     name_of,
     values_of,
 )
-from protocol_analysis.resolution import ASSUMED, Reason, Resolution, reason_of, site_of
+from protocol_analysis.resolution import ASSUMED, Reason, Resolution, reason_of
 from protocol_analysis.rows import Row, Rules
 from protocol_analysis.scope import Scope
 
@@ -52,7 +53,8 @@ CHECKS = {
 }
 # What a route kind speaks to a port; every other kind TCP.
 TRANSPORTS = {"UDPRoute": "UDP"}
-SERVICE = ("", "Service")  # a parent that belongs to the mesh
+# Parents that belong to the mesh.
+SERVICES = tuple((BACKEND_GROUPS[kind], kind) for kind in ("Service", "ServiceImport"))
 
 
 def resolve_with(
@@ -62,30 +64,19 @@ def resolve_with(
 
     What is then spoken upstream depends on the other references of its rule, and is not told here.
     """
-    resolver = _Resolver(scope or Scope(inventory), rules)
+    resolver = Resolver(scope or Scope(inventory), rules)
     return [resolver.resolve(route, ref) for route in inventory.referring for ref in route.refs]
 
 
-def resolve_target(
-    scope: Scope, rules: Rules, route: Route, ref: BackendRef, target: Target
-) -> Resolution:
-    """The reference against one object at hand, whoever reads the route."""
-    resolver = _Resolver(scope, rules)
-    taken = resolver.accepted(route, ref)
-    # A ServiceImport of a cloud's own API group is not the one that is read.
-    if not taken or target.meta.group != BACKEND_GROUPS[ref.kind]:
-        return resolver.answer(route, ref, [resolver.not_read(route, ref)], target=target.meta)
-    if taken.choice in BACKEND_GROUPS:  # what it says itself is not read
-        return resolver.answer(route, ref, [reason_of(taken)], target=target.meta)
-    return resolver.against(route, ref, target, [])
+class Resolver:
+    """One release's rules, asked about references in one inventory."""
 
-
-class _Resolver:
     def __init__(self, scope: Scope, rules: Rules) -> None:
         self.scope = scope
         self.rules = rules
 
     def resolve(self, route: Route, ref: BackendRef) -> Resolution:
+        """What is made of a reference, whoever its object is."""
         said, stop = self.who_reads(route)
         taken = self.accepted(route, ref)
         if stop or not taken or (stop := self.not_permitted(route, ref, taken)):
@@ -109,11 +100,13 @@ class _Resolver:
     def answer(
         self, route: Route, ref: BackendRef, reasons: Iterable[Reason], **facts: Any
     ) -> Resolution:
+        """An answer with its reasons."""
         return Resolution(
             route=route.meta,
             ref=ref,
             implementation=self.rules.implementation,
             release=self.rules.release,
+            site=self.site(route, ref),
             mesh=self.rules.mesh,
             reasons=tuple(reasons),
             **facts,
@@ -124,12 +117,14 @@ class _Resolver:
         own = any(name.startswith(f"{route.meta.group}/") for name in self.rules.controllers)
         if own or self.rules.mesh:  # of its own API; a mesh reads whoever calls
             return [], None
+        if route.meta.group != GATEWAY_API:
+            return [], _stop("other-implementation", f"{route.meta.kind} is of {route.meta.group}")
         others: list[str] = []
         missing = "" if route.parents else "a parent"
-        mesh = [parent for parent in route.parents if (parent.group, parent.kind) == SERVICE]
+        mesh = [parent for parent in route.parents if (parent.group, parent.kind) in SERVICES]
         for parent in route.parents:
             if parent in mesh:
-                others.append(f"Service {parent.name} belongs to the mesh")
+                others.append(f"{parent.kind} {parent.name} belongs to the mesh")
                 continue
             controllers, unknown = self.scope.controllers(route.meta, parent)
             if controllers & set(self.rules.controllers):
@@ -153,15 +148,27 @@ class _Resolver:
         return rows[0] if rows else None
 
     def site(self, route: Route, ref: BackendRef) -> str:
-        return site_of(route.meta, ref, mesh=self.rules.mesh)
+        """Where rules look it up: by the kind of its route, or by its place outside routes.
+
+        To a mesh it is a call to the Service, wherever it comes from, unless a GRPCRoute of its own
+        says more.
+        """
+        if not self.rules.mesh:
+            return ref.site or route.meta.kind
+        own = any((parent.group, parent.kind) in SERVICES for parent in route.parents)
+        return "mesh grpc" if own and route.meta.kind == "GRPCRoute" else "mesh"
 
     def not_read(self, route: Route, ref: BackendRef) -> Reason:
+        """That its kind is not read here."""
         name = f"{ref.group}/{ref.kind}" if ref.group else ref.kind
         reader = f"{self.rules.implementation} {self.rules.release}"
         where = f"{route.meta.kind} {ref.site}".rstrip()
-        return _stop("kind-not-read", f"{name} is no backend kind that {reader} reads on {where}")
+        return _stop(
+            "kind-not-read", f"{name} is no backend kind that {reader} is known to read on {where}"
+        )
 
     def not_permitted(self, route: Route, ref: BackendRef, taken: Row) -> Reason | None:
+        """That no ReferenceGrant lets it reach another namespace, where one is needed."""
         if taken.choice == "no" or self.scope.permitted(route.meta, *name_of(ref)):
             return None
         who = f"a {route.meta.kind} of {route.meta.namespace}"
@@ -178,8 +185,9 @@ class _Resolver:
         stop = next(stops, None)
         transport = TRANSPORTS.get(site, "TCP")
         ports = _ports(target, ref)
-        # The value is read from the first port with that number, whatever its transport.
-        port = ports[0] if any(p.transport == transport for p in ports) else None
+        own = [port for port in ports if port.transport == transport]
+        # Envoy Gateway reads the value of the first port with that number, whatever its transport.
+        port = (ports if self.rules.by_number else own)[0] if own else None
         if isinstance(target, Service) and not port:
             stop = stop or _no_port(target, ref, transport)
         says = target if isinstance(target, Backend) else port
@@ -197,6 +205,7 @@ class _Resolver:
         if stop:
             return self.answer(route, ref, [*said, stop], **facts)
         row, force = self.protocol(target, site, values, port)
+        row = tls if tls and tls.protocol else row
         rows = dict.fromkeys(filter(None, (row, force, tls)))
         facts |= {"protocol": row.protocol, "force_http1": bool(force), "tls": bool(tls)}
         return self.answer(route, ref, [*said, *map(reason_of, rows)], sent=True, **facts)
@@ -209,7 +218,7 @@ class _Resolver:
         known = any(self.rules.value("values", backend, site, value) for value in values)
         for row in self.rules.find("rejects", backend, site):
             hit = any(map(row.names, values)) if row.values else bool(values) and not known
-            if hit and not (row.choice and tls):
+            if hit and not (row.choice and tls and tls.choice == row.choice):
                 return row
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
-from protocol_analysis.releases import finals, pick, release_key
+from protocol_analysis.releases import pick, release_key
 
 # Where backends are referred to outside routes: the reference's role, then how it is used. To a
 # mesh every call is one place, unless a GRPCRoute with a Service as its parent says more.
@@ -59,6 +59,7 @@ class Rules:
     controllers: tuple[str, ...]
     rows: tuple[Row, ...]
     standard: frozenset[str]  # what a specification defines, for whatever kind
+    by_number: bool = False
     mesh: bool = False
     _tables: dict[tuple[str, str, str], tuple[Row, ...]] = field(
         default_factory=dict, compare=False, repr=False
@@ -91,6 +92,7 @@ class Ruleset:
     dates: dict[str, str]
     lines: dict[str, dict[str, str]]
     rows: tuple[Row, ...]
+    by_number: bool = False
 
     @cached_property
     def releases(self) -> tuple[str, ...]:
@@ -99,8 +101,8 @@ class Ruleset:
 
     @property
     def newest(self) -> str:
-        """The newest final release known."""
-        return finals(self.releases)[-1]
+        """The newest final release known, or the code where there is none."""
+        return self.pick()[0]
 
     def pick(self, wanted: str | None = None) -> tuple[str, str]:
         """The known release that `wanted` means, and a warning where it is not known exactly.
@@ -133,6 +135,7 @@ class Ruleset:
             controllers=self.controllers,
             rows=rows,
             standard=frozenset().union(*named),
+            by_number=self.by_number,
             mesh=mesh,
         )
 

@@ -18,12 +18,13 @@ numbers   what the number of a port says, where no value and no name is recognis
 unknown   the protocol where a value is declared and none is recognised
 fixed     the protocol whatever the value
 forces    values that force HTTP/1.1 upstream
-tls       what gives a backend TLS
+tls       what gives a backend TLS, and with it perhaps another protocol
 
 A row may have `case: ignored` for its values, one of which may end in `*`, and `verified: 'no'`
 where nobody has read it in the source for these releases. The `role` of an implementation is
 gateway, mesh, both, or specification: what a mesh makes of a call to a Service is in rows for the
-route kind `mesh`.
+route kind `mesh`. `port: number` says that a value is read from the first port of that number,
+whatever its transport.
 
 Beside them `standard`: the values that a specification defines for a kind, whoever reads them.
 """
@@ -50,7 +51,7 @@ SECTIONS: dict[str, set[str]] = {
     "lists": _ROW | {"pick"},
     **dict.fromkeys(("values", "names", "numbers"), _ROW | {"values", "protocol"}),
     "fixed": _ROW | {"when", "protocol"},
-    "tls": _ROW | {"from", "section", "values"},
+    "tls": _ROW | {"from", "section", "values", "protocol"},
     **dict.fromkeys(("forces", "standard"), _ROW | {"values"}),
 }
 _CHOICES: dict[str, tuple[str | None, ...]] = {
@@ -58,6 +59,7 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "pick": ("first", "last"),
     "from": ("BackendTLSPolicy", "Backend", "DynamicResolver", "value", "name", "number"),
     "role": ("gateway", "mesh", "gateway and mesh", "specification"),
+    "port": ("number",),
     "unless": ("BackendTLSPolicy",),
     "case": ("ignored",),
     "verified": ("no",),
@@ -72,12 +74,12 @@ _OPTIONAL = {
     "accepts": ["grant", "as"],
     "fixed": ["when"],
     "rejects": ["values", "unless"],
-    "tls": ["section", "values"],
+    "tls": ["section", "values", "protocol"],
 }
-_NEW = {"rejects", "names", "numbers", "unknown", "fixed"}  # sections that a ruleset may leave out
+_NEW = {"port", "rejects", "names", "numbers", "unknown", "fixed"}  # what a ruleset may leave out
 _LISTS = {"controllers", "releases", "values", *_KNOWN}
 _INNER: dict[str, type] = {"releases": dict, "lines": dict, **dict.fromkeys(SECTIONS, list)}
-_TOP = {"implementation", "title", "role", "controllers", *_INNER}
+_TOP = {"implementation", "title", "role", "controllers", "port", *_INNER}
 _FACTS = {"envoy", "gatewayAPI", "kubernetes", "endOfLife"}
 
 
@@ -123,6 +125,7 @@ class _Reader(Sheet):
         return Ruleset(
             **{key: top[key] for key in ("implementation", "title", "role", "lines")},
             controllers=tuple(top["controllers"]),
+            by_number="port" in top,
             dates=dates,
             rows=tuple(rows),
         )
@@ -138,8 +141,8 @@ class _Reader(Sheet):
             except (TypeError, ValueError):
                 wrong = f"{release[:80]!r}: {shown(day)} is no release with its date"
                 self.error(self.lines[id(dates), release], f"{wrong}; write v1.9.0: 2026-08-15")
-        if not finals([*found]):
-            self.error(at, "releases holds no final one")
+        if not finals([*found]) and "main" not in found:
+            self.error(at, "releases holds no final one, and no main")
         return found
 
     def facts(self, facts: dict[str, Any], known: set[str]) -> None:

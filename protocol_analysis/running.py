@@ -10,10 +10,9 @@ from typing import Any
 from tqdm import tqdm
 
 from protocol_analysis.arguments import say, write
-from protocol_analysis.columns import reading_columns
 from protocol_analysis.formats import Columns, Row, render
 from protocol_analysis.manifests import split_reader
-from protocol_analysis.readers import warning_of
+from protocol_analysis.readers import all_readers, warning_of
 from protocol_analysis.reading import Cluster, read
 from protocol_analysis.releases import RulesetError
 
@@ -34,6 +33,7 @@ def inputs_of(options: argparse.Namespace) -> list[Cluster]:
     asked = (options.release, options.implementation, options.namespace, _progress, options.mesh)
     # Clusters first: a release that is not known is told before anything is read.
     named = read(dict(options.cluster), *asked).clusters if options.cluster else ()
+    all_readers(options.mesh, mesh=True)  # what is no mesh is told before anything else
     warn(options.mesh, options)
     clusters = [*(read(options.paths, *asked).clusters if options.paths else ()), *named]
     for warning in dict.fromkeys(filter(None, (cluster.warning for cluster in clusters))):
@@ -66,7 +66,6 @@ def finish(
         columns = {name: get for name, get in columns.items() if name != "cluster"}
     if len({row.get("implementation") for row in rows}) < 2:
         columns = {name: get for name, get in columns.items() if name != "read by"}
-    columns = {**columns, **reading_columns(rows)}
     print_rows(rows, options, columns, wide, fields)
     return said(inputs)
 

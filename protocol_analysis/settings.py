@@ -68,6 +68,7 @@ _PLAIN = {
     "HTTP": "http/1.1",
     "HTTP2": "h2",
     "GRPC": "h2",
+    "HTTPS": "auto",
     "TCP": "tcp",
     "UDP": "udp",
     None: "client",

@@ -47,6 +47,7 @@ NOTES = {
 }
 # What a reference may lack without being refused: its object may stand elsewhere.
 _UNKNOWN = ("no-object", "ambiguous")
+_OTHERS = ("other-implementation", "mesh")  # whatever the release sees of such a route
 
 
 def rules_of(reader: Reader) -> tuple[Rules, Rules | None]:
@@ -118,7 +119,7 @@ class _Speaker:
             release = f"{self.rules.implementation} {self.rules.release}"
             missing = _note("not-watched", f"{release} does not watch {names}")
         if missing:
-            return [_passed_over(answer, missing) for answer in answers]
+            return [a if a.outcome in _OTHERS else _passed_over(a, missing) for a in answers]
         answers = [self.served(answer) for answer in answers]
         if not any(answer.sent for answer in answers):
             return list(answers)

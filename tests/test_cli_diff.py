@@ -27,7 +27,8 @@ def test_a_diff_row_is_the_contracts(capsys: Captured) -> None:
     for row in rows:
         assert set(row) == DIFF_KEYS
         for side in (row["before"], row["after"]):
-            assert set(side) == {"protocol", "forceHTTP1", "upstream", "tls", "reasons"}
+            wanted = {"protocol", "forceHTTP1", "upstream", "tls"}
+            assert set(side) == {*wanted, "verified", "reasons"}
             assert side["reasons"]
     assert "breaks" in printed.err
 

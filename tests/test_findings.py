@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from protocol_analysis import Inventory, RulesetError, load
 from protocol_analysis.findings.catalogue import Rule, catalogue, parse_catalogue
 from protocol_analysis.findings.checking import CHECKS, check, codes
 from protocol_analysis.findings.finding import Finding
+from tests.support import ROOT
 
 # At which release each bad manifest is bad; the newest where none is named.
 AT = {
@@ -19,20 +21,24 @@ AT = {
     "AP019": "v1.8.3",
     "AP022": "v1.8.3",
 }
+OF_A_MESH = {"AP027"}
 # A reader, or a release, to which the same bad manifest is not bad; None: it is to everybody.
 FINE: dict[str, tuple[str, str] | None] = {
     "AP001": None,
     "AP002": ("cilium", "main"),
     "AP003": None,
     "AP004": None,
+    "AP005": ("contour", "v1.28.0"),
     "AP006": ("contour", "main"),
     "AP007": None,
     "AP008": ("envoy-gateway", "v1.7.0"),
+    "AP009": ("contour", "main"),
     "AP010": None,
     "AP011": None,
     "AP012": None,
     "AP013": ("contour", "main"),
     "AP014": ("contour", "main"),
+    "AP015": ("contour", "main"),
     "AP016": ("contour", "main"),
     "AP017": ("envoy-gateway", "v1.6.7"),
     "AP018": ("envoy-gateway", "v1.8.3"),
@@ -40,7 +46,10 @@ FINE: dict[str, tuple[str, str] | None] = {
     "AP021": None,
     "AP022": ("envoy-gateway", "v1.9.0"),
     "AP023": None,
+    "AP024": ("contour", "main"),
     "AP025": None,
+    "AP026": None,
+    "AP027": None,
     "AP028": None,
     "AP029": None,
     "AP030": None,
@@ -60,7 +69,8 @@ def manifests(folder: Path, text: str) -> Inventory:
 
 
 def found(inventory: Inventory, code: str, release: str | None) -> list[Finding]:
-    return check(inventory, release=release, select=[code])
+    meshes = ["istio"] if code in OF_A_MESH else []
+    return check(inventory, release=release, meshes=meshes, select=[code])
 
 
 @rules
@@ -81,6 +91,20 @@ def test_it_is_not_bad_for_everybody(rule: Rule, tmp_path: Path) -> None:
     if fine := FINE[rule.code]:
         inventory = manifests(tmp_path, rule.bad)
         assert check(inventory, *fine, select=[rule.code]) == []
+
+
+CASES = yaml.safe_load((ROOT / "tests/manifests/real_cases.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{c['code']} {c['case']}" for c in CASES])
+def test_a_real_case_is_found(case: dict[str, str], tmp_path: Path) -> None:
+    inventory = manifests(tmp_path, case["manifests"])
+    meshes = [case["mesh"]] if "mesh" in case else []
+    assert check(inventory, release=case["release"], meshes=meshes, select=[case["code"]])
+
+
+def test_every_code_has_a_real_case() -> None:
+    assert {case["code"] for case in CASES} == set(catalogue())
 
 
 def test_every_code_has_a_check_and_its_cases() -> None:

@@ -28,18 +28,19 @@ VALUES = (
 H1, H2, TLS = "http/1.1", "h2", "http/1.1+tls"
 MATRIX = {
     "envoy-gateway": (H2, H1, H1, H1, H1, H1, H1, H2, H1, H1),
-    "istio": (H2, H1, "tcp", H1, "tcp", H2, H2, H2, H1, H1),
+    "istio": (H2, H1, H1, H1, H1, H2, H2, H2, H1, H1),
     "nginx-gateway-fabric": (H2, H1, "-", H1, H1, H1, H1, H1, H1, H1),
     "contour": (H2, H1, "-", H1, TLS, "-", "-", "-", "-", H1),
     "cilium": ("client",) * 10,
     "cilium-app-protocol": (H2, H1, H1, H1, H1, H1, H1, H1, H1, H1),
     "kgateway": (H2, H1, H1, H1, H1, H2, H2, H2, H2, H1),
-    "traefik": (H2, H1, TLS, H1, TLS, "-", "-", "-", H2, H1),
+    "traefik": (H2, H1, TLS, H1, "auto+tls", "-", "-", "-", H2, H1),
     "apisix": (H1, H1, TLS, H1, TLS, H1, H1, H1, H1, H1),
     "linkerd": (H2, "tcp", "tcp", H1, "tcp", "tcp", "tcp", "tcp", H2, "client"),
     "kuma": ("tcp", "tcp", "tcp", H1, "tcp", H2, H2, H2, "tcp", "tcp"),
     "aws-load-balancer-controller": (H2, H1, H1, H1, H1, H1, H1, H1, H1, H1),
     "gke": (H2, H1, H1, H1, H1, H1, "h2+tls", H1, H1, H1),
+    "open-service-mesh": ("-", "-", "-", H1, "-", "-", "-", H2, "-", H1),
     "agentgateway": (H2, H1, "tcp", H1, "tcp", H2, H2, H2, "client", "client"),
     "gateway-api": (H2, H1, "-", *("client",) * 7),
     "kubernetes": (H2, H1, TLS, *("client",) * 7),
@@ -64,6 +65,16 @@ def resolved(folder: Path, implementation: str, value: str | None, **more: str) 
             "spec": {"rules": [{"backendRefs": [ref]}]},
         },
     ]
+    if more.pop("policy", ""):
+        target = {"group": "", "kind": "Service", "name": "s"}
+        documents.append(
+            {
+                "apiVersion": "gateway.networking.k8s.io/v1",
+                "kind": "BackendTLSPolicy",
+                "metadata": {"name": "s"},
+                "spec": {"targetRefs": [target], "validation": {"hostname": "s"}},
+            }
+        )
     file = folder / "a.yaml"
     file.write_text(yaml.safe_dump_all(documents), encoding="utf-8")
     (answer,) = resolve(load(file), implementation, release)
@@ -99,6 +110,11 @@ CASES = {
     "h2c in vain": ("nginx-gateway-fabric", {"release": "2.1"}, "kubernetes.io/h2c", H1),
     "https for gRPC": ("traefik", {"route": "GRPCRoute"}, "https", "h2+tls"),
     "http is not for gRPC": ("traefik", {"route": "GRPCRoute"}, "http", "-"),
+    "TLS by policy loses h2c": ("contour", {"policy": "yes"}, "kubernetes.io/h2c", TLS),
+    "or leaves it to ALPN": ("traefik", {"policy": "yes"}, "kubernetes.io/h2c", "auto+tls"),
+    "or keeps it": ("nginx-gateway-fabric", {"policy": "yes"}, "kubernetes.io/h2c", "h2+tls"),
+    "wss is not for gRPC": ("traefik", {"route": "GRPCRoute"}, "kubernetes.io/wss", "-"),
+    "bytes are bytes": ("istio", {"route": "TCPRoute"}, "kubernetes.io/h2c", "tcp"),
     "https before it was known": ("contour", {"release": "1.30"}, "https", "-"),
     "a port's name says TLS": ("traefik", {"name": "https-web"}, None, TLS),
     "and not where something is declared": ("traefik", {"name": "https"}, "http", H1),
@@ -113,7 +129,7 @@ def test_where_it_depends(name: str, tmp_path: Path) -> None:
 
 def test_what_nobody_has_read_says_so(tmp_path: Path) -> None:
     assert "(unverified)" in resolved(tmp_path, "gke", "HTTP2").deciding.text
-    assert "(unverified)" in resolved(tmp_path, "kuma", "grpc", release="2.0").deciding.text
+    assert not resolved(tmp_path, "gke", "HTTP2").verified
     assert "(unverified)" not in resolved(tmp_path, "kuma", "grpc").deciding.text
 
 

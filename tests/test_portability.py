@@ -39,8 +39,8 @@ SURPRISES = {
     ),
     "https in the clear": (
         "https",
-        {"traefik": "http/1.1+tls", "contour": "http/1.1+tls", "apisix": "http/1.1+tls",
-         "envoy-gateway": "http/1.1", "kgateway": "http/1.1", "istio": "tcp"},
+        {"traefik": "auto+tls", "contour": "http/1.1+tls", "apisix": "http/1.1+tls",
+         "envoy-gateway": "http/1.1", "kgateway": "http/1.1", "istio": "http/1.1"},
         None,
     ),
     "the standard value, lost": (
@@ -101,8 +101,8 @@ def test_the_pictures_show_the_tables(tmp_path: Path) -> None:
     matrix = value_matrix()
     picture = implementations_plot(matrix)
     assert picture.shows(matrix)
-    assert picture.data.loc["gateway gke@v1.0.0", "HTTP2"] == "h2+tls ?"
-    three = ("istio", "kuma", "contour")
+    assert picture.data.loc["gateway gke@main", "HTTP2"] == "h2+tls ?"
+    three = ("istio", "gke", "contour")
     found = rows(tmp_path, "grpc", "grpc", "kubernetes.io/h2c", readers=three)
     declared = declared_matrix(found)
     assert declared_matrix_plot(declared).shows(declared)
@@ -110,7 +110,7 @@ def test_the_pictures_show_the_tables(tmp_path: Path) -> None:
     assert dict(zip(declared.index, declared.to_numpy().tolist(), strict=True)) == {
         ("gateway", "istio@v1.19.0"): ["h2", "h2"],
         ("gateway", "contour@v1.31.0"): ["not read !", "h2"],
-        ("mesh", "kuma@v2.0.0"): ["h2 ?", "tcp ! ?"],
-        ("all", "right in all"): ["none", "none"],
+        ("gateway", "gke@main"): ["http/1.1 ! ?", "h2 ?"],
+        ("all", "right in all"): ["kubernetes.io/h2c", "kubernetes.io/h2c"],
     }
     assert declared_matrix(found, kind="ServiceImport").empty

@@ -79,7 +79,7 @@ def test_a_route_of_the_mesh_belongs_to_the_first_that_is_declared(tmp_path: Pat
 ROLES = {
     "what is recognised is the same": ("kubernetes.io/h2c", "h2", "h2"),
     "what is not is detected in the mesh": ("acme.example/x", "http/1.1", "client"),
-    "an opaque value": ("https", "tcp", "tcp"),
+    "an opaque value": ("https", "http/1.1", "tcp"),
 }
 
 
@@ -91,13 +91,12 @@ def test_a_gateway_and_its_mesh(name: str, tmp_path: Path) -> None:
     assert (row.upstream, word_of(row.readings[0])) == (by_gateway, by_mesh)
 
 
-def test_a_well_known_number_is_tcp_to_istio(tmp_path: Path) -> None:
+def test_a_well_known_number_is_tcp_to_the_mesh(tmp_path: Path) -> None:
     file = gateways(tmp_path, "acme.example/x", istio=ISTIO)
     text = file.read_text(encoding="utf-8").replace("port: 80, name", "port: 3306, name")
     file.write_text(text, encoding="utf-8")
-    for mesh in ((), [ISTIO_MESH]):
-        (row,) = coverage(load(file), "istio", meshes=mesh)
-        assert [row.upstream, *map(word_of, row.readings)] == ["tcp"] * (1 + len(mesh))
+    (row,) = coverage(load(file), "istio", meshes=[ISTIO_MESH])
+    assert (row.upstream, word_of(row.readings[0])) == ("http/1.1", "tcp")
 
 
 def test_no_edit_changes_what_a_mesh_speaks(tmp_path: Path) -> None:
@@ -139,14 +138,60 @@ def test_tables_have_them_too(tmp_path: Path) -> None:
     assert change_table(changes)["readings"].to_list() == [expected]
 
 
+# What an edit must not change beside the gateway that is compared.
+def test_no_edit_changes_what_another_gateway_speaks(tmp_path: Path) -> None:
+    """`grpc` came to be read by v1.1; Istio's Gateway always read it, and must go on to."""
+    alone = load(gateways(tmp_path, "grpc", eg=ENVOY))
+    (change,) = compare(alone, "1.0", "1.9")
+    assert change.keep is not None
+    assert change.keep.value is None
+    (change,) = compare(load(gateways(tmp_path, "grpc", eg=ENVOY, istio=ISTIO)), "1.0", "1.9")
+    assert change.before.route.name == "eg"
+    assert change.keep is None
+
+
+def test_routes_of_others_stay_with_them(tmp_path: Path) -> None:
+    inventory = load(gateways(tmp_path, "http2", eg=ENVOY, istio=ISTIO))
+    changes = compare(inventory, "envoy-gateway@1.8", "istio")
+    assert [change.before.route.name for change in changes] == ["eg"]
+
+
+def test_only_a_grpc_route_of_the_service_says_grpc_to_a_mesh(tmp_path: Path) -> None:
+    file = gateways(tmp_path, "~", eg=ENVOY, mesh=True)
+    text = file.read_text(encoding="utf-8")
+    for kinds, spoken in (("HTTPRoute", "client"), ("GRPCRoute", "h2")):
+        at = text.index("metadata: {name: inside}")
+        changed = text[:at].rpartition("kind: HTTPRoute")[0] + f"kind: {kinds}\n" + text[at:]
+        file.write_text(changed, encoding="utf-8")
+        answers = {a.route.name: a for a in resolve(load(file), meshes=[LINKERD])}
+        assert word_of(answers["inside"]) == spoken
+        # Whoever calls it is read alike.
+        assert [word_of(each) for each in answers["eg"].readings] == [spoken]
+
+
+def test_what_nobody_has_verified_is_seen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(gateways(tmp_path, "HTTP2", eg=ENVOY))
+    assert main(["diff", file, "--from", "1.9", "--to", "gke", "-o", "markdown"]) == 0
+    assert "h2+tls ?" in capsys.readouterr().out
+    assert main(["resolve", file, "--mesh", "cilium"]) == 0
+    assert "client ?" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("text", NEWEST)
 def test_a_reader_is_what_its_name_says(text: str) -> None:
     assert reader(text) == NEWEST[text]
 
 
 def test_who_is_no_mesh() -> None:
-    with pytest.raises(RulesetError, match="'contour' is no mesh that is known; known are istio"):
+    with pytest.raises(RulesetError, match="'contour' is no mesh that is known; known are cilium"):
         reader("contour@1.31", mesh=True)
+    for wrong in ("foo", "foo@1.2"):
+        with pytest.raises(RulesetError, match="no ruleset for 'foo'; there are agentgateway"):
+            reader(wrong, mesh=True)
+    with pytest.raises(RulesetError, match=r"istio: '1\.5' is no known release"):
+        reader("istio@1.5")
     assert reader("linkerd") == Reader(implementation="linkerd", release="v2.18.0", mesh=True)
 
 

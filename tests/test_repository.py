@@ -73,8 +73,9 @@ def test_conda_and_pip_install_the_same() -> None:
     assert conda["name"] == project()["name"]
     assert conda["channels"] == ["conda-forge", "nodefaults"]
     *lines, last = conda["dependencies"]
-    assert last == {"pip": ["-e ."]}
-    listed = [Requirement(line) for line in lines]
+    *from_pip, itself = last["pip"]
+    assert itself == "-e ."
+    listed = [Requirement(line) for line in (*lines, *from_pip)]
     assert len({found.name for found in listed}) == len(listed), "a name stands twice"
     ranges = {
         canonicalize_name(CONDA_NAMES.get(found.name, found.name)): found.specifier
@@ -116,6 +117,7 @@ def test_the_lock_covers_what_is_declared(python: str, platform: str) -> None:
         "python_version": python.rpartition(".")[0],
         "sys_platform": platform,
         "platform_system": {"linux": "Linux", "darwin": "Darwin"}[platform],
+        "platform_machine": {"linux": "x86_64", "darwin": "arm64"}[platform],
     }
     pins: dict[str, Requirement] = {}
     for found, _ in locked():
@@ -228,6 +230,7 @@ def test_the_readme_names_every_command_and_every_notebook() -> None:
         "portability",
         "check",
         "rules",
+        "prove",
         "releases",
         "implementations",
     ):

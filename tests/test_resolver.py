@@ -19,8 +19,8 @@ NAMES = sorted(file.name.removesuffix(".expected.yaml") for file in CASES.glob("
 
 ROW_KEYS = {
     "cluster", "route", "rule", "role", "backend", "backendRef", "appProtocol", "protocol",
-    "forceHTTP1", "tls", "upstream", "implementation", "release", "mesh", "reasons",
-    "readings", "referencedAt", "declaredAt",
+    "forceHTTP1", "tls", "upstream", "implementation", "release", "mesh",
+    "verified", "reasons", "readings", "referencedAt", "declaredAt",
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from protocol_analysis.findings import ports, routes, rules_of_routes, sharing
+from protocol_analysis.findings import ports, routes, rules_of_routes, sharing, traffic
 from protocol_analysis.findings.catalogue import SEVERITIES, catalogue
 from protocol_analysis.findings.finding import Finding, Found
 from protocol_analysis.findings.subject import Subject
@@ -18,6 +18,7 @@ CHECKS: Mapping[str, Check] = {
     **routes.CHECKS,
     **rules_of_routes.CHECKS,
     **sharing.CHECKS,
+    **traffic.CHECKS,
 }
 
 

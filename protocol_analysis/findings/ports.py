@@ -9,6 +9,7 @@ from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.subject import Subject
 from protocol_analysis.measuring import meaning
 from protocol_analysis.model import Backend, Position, values_of
+from protocol_analysis.portability import meanings
 from protocol_analysis.readings import who, word_of
 from protocol_analysis.resolver import TRANSPORTS
 
@@ -29,8 +30,10 @@ def nonstandard_grpc(subject: Subject) -> Iterator[Found]:
             text = f"{where} declares grpc, no value of Kubernetes; {subject.reader} reads it"
             yield _at(row, text, grade="works")
         for reading in row.readings:
-            if reading.upstream != "h2":
-                text = f"{where} declares grpc, and {who(reading)} makes {word_of(reading)} of it"
+            refused = subject.refuses(reading)
+            if refused or (reading.sent and reading.upstream != "h2"):
+                does = "turns it away" if refused else f"speaks {word_of(reading)}"
+                text = f"{where} declares grpc, and {who(reading)} {does}"
                 yield _at(row, text, by=who(reading), grade="breaks")
 
 
@@ -48,15 +51,17 @@ def near_miss(subject: Subject) -> Iterator[Found]:
 
 
 def import_unheard(subject: Subject) -> Iterator[Found]:
-    """A value on a ServiceImport that this release does not read, and later ones do."""
+    """HTTP/2 that is declared on a ServiceImport, and that this release does not read there."""
     for row in subject.ports:
-        heard = row.recognised or row.meta.kind != "ServiceImport"
-        if heard or not any(answer.route.kind == "HTTPRoute" for answer in subject.leads(row)):
+        meant = meanings().get(str(row.app_protocol))
+        unheard = row.meta.kind == "ServiceImport" and not row.recognised
+        if not unheard or not meant or meant.upstream != "h2":
             continue
-        if row.standard or row.app_protocol == _GRPC:
-            spoken = word_of(row.resolution)
-            text = f"{_name(row)} declares {row.app_protocol}; {subject.reader} speaks {spoken}"
-            yield _at(row, text, grade=_GRPC if row.app_protocol == _GRPC else "standard")
+        spoken = {word_of(a) for a in subject.leads(row) if a.route.kind == "HTTPRoute" and a.sent}
+        wrong = sorted(word for word in spoken if word.startswith(("http/1.1", "auto")))
+        if wrong:
+            text = f"{_name(row)} declares {row.app_protocol}; {subject.reader} speaks {wrong[-1]}"
+            yield _at(row, text, grade="by ALPN" if wrong == ["auto+tls"] else "lost")
 
 
 def name_contradicts(subject: Subject) -> Iterator[Found]:

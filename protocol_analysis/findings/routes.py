@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.subject import Subject, port_name
 from protocol_analysis.model import values_of
+from protocol_analysis.policies import RouteMatch
 from protocol_analysis.portability import meanings
 from protocol_analysis.readings import who, word_of
 from protocol_analysis.resolution import Resolution
 
+# A service with its package, and perhaps a method: /shop.v1.Orders/List.
+_GRPC_PATH = re.compile(r"/[A-Za-z_][\w.]*\.[A-Z]\w*(?:/\w*)?")
 L7, L4 = ("HTTPRoute", "GRPCRoute"), ("TLSRoute", "TCPRoute", "UDPRoute")
 _TLS = {"kubernetes.io/wss": "wss", "https": "https", "tls": "https"}
 _OPAQUE = ("tcp", "tls", "linkerd.io/opaque", "linkerd.io/tcp")
@@ -22,20 +26,33 @@ _GRPC_SINKS = ("accessLog als", "accessLog openTelemetry", "tracing openTelemetr
 
 def hint_missing(subject: Subject) -> Iterator[Found]:
     """HTTP/1.1 to a port that takes HTTP/2 only, by what hints at it, and that declares nothing."""
+    yield from _not_inferred(subject)
     for answer in _once(subject, "HTTPRoute"):
         if not answer.target or answer.app_protocol or word_of(answer) != "http/1.1":
             continue
         clues = subject.clues.get((answer.target, answer.ref.port), ())
         spoken = {clue.fact.upstream for clue in clues} - {"any"}
-        if spoken == {"h2"}:
-            strong = any(clue.clue.looks in _STRONG for clue in clues)
-            told = ", ".join(dict.fromkeys(clue.found for clue in clues))
+        asked = [match for match in subject.routes[answer.route].matches if _is_for_grpc(match)]
+        asked = [match for match in asked if match.rule == answer.ref.rule]
+        if spoken <= {"h2"} and (spoken or asked):
+            strong = bool(asked) or any(clue.clue.looks in _STRONG for clue in clues)
+            said = [clue.found for clue in clues] + [f"the rule matches {m.path}" for m in asked]
+            told = ", ".join(dict.fromkeys(said))
             yield _of_reference(
                 answer,
                 f"{answer.route} reaches {port_name(answer)} over HTTP/1.1, "
                 f"and it looks as if it took HTTP/2 only: {told}",
                 grade="strong" if strong else "weak",
             )
+
+
+def _not_inferred(subject: Subject) -> Iterator[Found]:
+    """A GRPCRoute whose backend is not spoken HTTP/2: this reader does not go by the route."""
+    for answer in _once(subject, "GRPCRoute"):
+        if not answer.app_protocol and answer.upstream in ("http/1.1", "tcp"):
+            spoken = f"{who(answer)} speaks {word_of(answer)} to {port_name(answer)}"
+            text = f"{spoken}, which declares nothing, although {answer.route} leads there"
+            yield _of_reference(answer, text, grade="strong")
 
 
 def tls_only_said(subject: Subject) -> Iterator[Found]:
@@ -80,9 +97,8 @@ def unsupported(subject: Subject) -> Iterator[Found]:
         value = ", ".join(values_of(answer.app_protocol))
         if value == "grpc":  # a rule of its own
             continue
-        refusing = {row.id for row in subject.rules(answer).rows if row.section == "rejects"}
         meant = meanings().get(value) or meanings().get(value.casefold())
-        if not answer.sent and answer.deciding.row in refusing:
+        if subject.refuses(answer):
             text = f"{who(answer)} turns {port_name(answer)} away for its appProtocol {value!r}"
             yield _of_reference(answer, text, grade="refused")
         elif answer.sent and meant and not meant.is_met(answer):
@@ -152,6 +168,15 @@ def h2c_with_tls(subject: Subject) -> Iterator[Found]:
                 f"{port_name(answer)} declares {clear[0]}, in the clear, and is spoken to over TLS"
             )
             yield _of_reference(answer, text)
+
+
+def _is_for_grpc(match: RouteMatch) -> bool:
+    """Whether a rule matches a gRPC service or method by its path, or gRPC by its content type."""
+    typed = any(
+        name == "content-type" and value.startswith("application/grpc")
+        for name, value in match.headers
+    )
+    return typed or bool(_GRPC_PATH.fullmatch(match.path))
 
 
 def _once(subject: Subject, *kinds: str) -> Iterator[Resolution]:

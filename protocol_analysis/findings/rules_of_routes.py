@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.subject import Subject, port_name
+from protocol_analysis.model import ROUTE_KINDS
+from protocol_analysis.portability import meanings
 from protocol_analysis.readings import who
 from protocol_analysis.resolution import Resolution
 
@@ -15,10 +17,13 @@ _HTTP2 = ("HTTP2", "GRPC")
 def mixed_protocols(subject: Subject) -> Iterator[Found]:
     """HTTP/1.1 and HTTP/2 backends in a rule, of which one decides for all."""
     for group in subject.rule_groups():
-        sent = [answer for answer in group if answer.sent]
+        sent = [answer for answer in group if answer.sent and answer.route.kind in ROUTE_KINDS]
         turned = [a for a in sent if any(reason.row == "neighbour" for reason in a.reasons)]
         for answer in turned:
-            if answer.upstream == "h2" and answer.protocol not in _HTTP2:
+            # What declares HTTP/2, and is only not read, gets what it wants.
+            meant = meanings().get(str(answer.app_protocol))
+            wanted = meant is not None and meant.upstream == "h2"
+            if answer.upstream == "h2" and answer.protocol not in _HTTP2 and not wanted:
                 others = [port_name(a) for a in sent if a.protocol in _HTTP2]
                 text = f"{port_name(answer)} is spoken HTTP/2 here because of {', '.join(others)}"
                 yield _at(answer, text, "turned")
@@ -38,11 +43,12 @@ def _fallen_back(sent: list[Resolution]) -> Iterator[Found]:
 
 
 def mixed_tls(subject: Subject) -> Iterator[Found]:
-    """Backends with TLS and without it in one rule."""
+    """Backends with TLS and without it in one rule, where ALPN would decide for the former."""
     for group in subject.rule_groups():
         sent = [answer for answer in group if answer.sent and subject.is_envoy_gateway(answer)]
+        sent = [answer for answer in sent if answer.route.kind == "HTTPRoute"]
         clear = [port_name(answer) for answer in sent if not answer.tls]
-        with_tls = [answer for answer in sent if answer.tls]
+        with_tls = [a for a in sent if a.tls and a.protocol == "HTTP" and not a.force_http1]
         if clear and with_tls:
             text = (
                 f"{port_name(with_tls[0])} is spoken to over TLS, {', '.join(clear)} in the clear"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
+from protocol_analysis.coverage import Coverage
 from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.subject import Subject, port_name
+from protocol_analysis.model import Route
 from protocol_analysis.policies import Gateway, ListenerSet
-from protocol_analysis.readings import who
+from protocol_analysis.readers import Reader
+from protocol_analysis.readings import who, word_of
 from protocol_analysis.resolution import Resolution
+from protocol_analysis.workloads import Exposure
 
 _NO_LISTENER = ("GRPC", "H2", "H2C", "HTTP2")
 
@@ -29,6 +33,62 @@ def two_kinds_of_routes(subject: Subject) -> Iterator[Found]:
                     "and one appProtocol cannot serve both"
                 )
                 yield _of_port(first, text, grade)
+
+
+def same_hostnames(subject: Subject) -> Iterator[Found]:
+    """An HTTPRoute and a GRPCRoute with a hostname in common on the same parent."""
+    routes: dict[tuple[object, ...], list[Resolution]] = {}
+    for answer in subject.answers:
+        for parent in subject.routes[answer.route].parents:
+            key = (who(answer), answer.route.world, parent.kind, parent.namespace, parent.name)
+            routes.setdefault((*key, parent.section), []).append(answer)
+    for answers in routes.values():
+        metas = dict.fromkeys(answer.route for answer in answers)
+        for grpc in (meta for meta in metas if meta.kind == "GRPCRoute"):
+            for http in (meta for meta in metas if meta.kind == "HTTPRoute"):
+                if shared := _in_common(subject.routes[grpc], subject.routes[http]):
+                    yield Found(
+                        meta=grpc,
+                        position=grpc.position,
+                        message=f"{grpc} and {http} both take {shared}",
+                        by=who(answers[0]),
+                        key=str(http),
+                    )
+
+
+def _in_common(one: Route, other: Route) -> str:
+    """The first hostname that two routes share; without any, a route takes all."""
+    if not one.hostnames or not other.hostnames:
+        return "every hostname"
+    return next((name for name in one.hostnames if name in other.hostnames), "")
+
+
+def one_pod_port(subject: Subject) -> Iterator[Found]:
+    """Two ports that lead to the same port of the same pods, and that a mesh reads differently."""
+    exposures = {e.meta: e for e in subject.inventory.exposures if isinstance(e, Exposure)}
+    behind: dict[tuple[Reader, Hashable], list[tuple[Coverage, Resolution]]] = {}
+    for service in subject.inventory.services if subject.meshes else ():
+        exposure = exposures.get(service.meta)
+        rows = [row for row in subject.ports if row.meta == service.meta]
+        for number, row in enumerate(rows):
+            if not exposure or not exposure.selector or row.transport != "TCP":
+                continue
+            target = exposure.targets[number] if number < len(exposure.targets) else None
+            meta = service.meta
+            pods = (meta.world, meta.namespace, frozenset(exposure.selector), target or row.port)
+            for reading in row.readings:
+                behind.setdefault((who(reading), pods), []).append((row, reading))
+    for (by, _), found in behind.items():
+        if len({word_of(reading) for _, reading in found}) > 1:
+            row = found[-1][0]
+            said = ", ".join(f"{each.meta}:{each.port} {word_of(r)}" for each, r in found)
+            yield Found(
+                meta=row.meta,
+                position=row.declared_at,
+                message=f"one port of the pods is several protocols to {by}: {said}",
+                by=by,
+                key=str(row.port),
+            )
 
 
 def listener_protocol(subject: Subject) -> Iterator[Found]:
@@ -59,4 +119,9 @@ def _of_port(answer: Resolution, text: str, grade: str) -> Found:
     )
 
 
-CHECKS = {"AP004": two_kinds_of_routes, "AP025": listener_protocol}
+CHECKS = {
+    "AP004": two_kinds_of_routes,
+    "AP025": listener_protocol,
+    "AP026": same_hostnames,
+    "AP027": one_pod_port,
+}

@@ -85,6 +85,11 @@ class Subject:
         """The rules by which an answer was found."""
         return rules_of(who(answer))[0]
 
+    def refuses(self, answer: Resolution) -> bool:
+        """Whether a reader turned a reference away for what its port declares."""
+        rejects = {row.id for row in self.rules(answer).rows if row.section == "rejects"}
+        return not answer.sent and answer.deciding.row in rejects
+
     def leads(self, row: Coverage) -> list[Resolution]:
         """The references that mean the port of a row."""
         return self.leading.get((row.meta, row.port), [])

@@ -52,7 +52,7 @@ from protocol_analysis.model import (
     Service,
     ServicePort,
 )
-from protocol_analysis.policies import Gateway, GatewayClass, ReferenceGrant
+from protocol_analysis.policies import Gateway, GatewayClass, ReferenceGrant, RouteMatch
 
 
 def _service(node: Mapping, source: Source, group: str, kind: str) -> Service:
@@ -111,6 +111,17 @@ def _backend(node: Mapping, source: Source, group: str, kind: str) -> Backend:
     )
 
 
+def _matches(node: Node, source: Source, rule: int) -> Iterator[RouteMatch]:
+    for item in mappings(node, source, "matches"):
+        headers = items(get(item, "headers"))
+        yield RouteMatch(
+            rule=rule,
+            path=text(get(item, "path", "value")),
+            way=text(get(item, "path", "type"), "PathPrefix"),
+            headers=tuple((text(get(h, "name")).lower(), text(get(h, "value"))) for h in headers),
+        )
+
+
 def _mirrors(node: Node, source: Source) -> Iterator[Node]:
     for item in mappings(node, source, "filters"):
         target = get(item, "requestMirror", "backendRef")
@@ -121,7 +132,9 @@ def _mirrors(node: Node, source: Source) -> Iterator[Node]:
 def _route(node: Mapping, source: Source, group: str, kind: str) -> Route:
     meta = meta_of(node, source, group, kind)
     refs: list[BackendRef] = []
+    matches: list[RouteMatch] = []
     for number, rule in enumerate(mappings(node, source, "spec", "rules")):
+        matches += _matches(rule, source, number) if kind == "HTTPRoute" else ()
         backends = mappings(rule, source, "backendRefs")
         mirrors = [mirror for of in (rule, *backends) for mirror in _mirrors(of, source)]
         for role, nodes in (("forward", backends), ("mirror", mirrors)):
@@ -137,6 +150,7 @@ def _route(node: Mapping, source: Source, group: str, kind: str) -> Route:
         api_version=text(get(node, "apiVersion")),
         rules=tuple(text(get(rule, "name")) for rule in items(get(node, "spec", "rules"))),
         hostnames=texts(get(node, "spec", "hostnames")) or (),
+        matches=tuple(matches),
     )
 
 

@@ -43,6 +43,7 @@ def _policy(
     kind: str,
     says: Says,
     alpn: tuple[str, ...] | None = None,
+    hints: frozenset[str] = frozenset(),
 ) -> Policy:
     meta = meta_of(node, source, group, kind)
     single = get(node, "spec", "targetRef")
@@ -59,6 +60,7 @@ def _policy(
         merge=text(get(spec, "mergeType")),
         says=tuple(says.items()),
         features=frozenset(k for k, v in fields.items() if not absent(v)) - _ATTACHING,
+        hints=hints,
         alpn=alpn,
     )
 
@@ -103,7 +105,15 @@ def traffic_policy(node: Mapping, source: Source, group: str, kind: str) -> Poli
     client = get(spec, "useClientProtocol")
     if not absent(client):
         says["useClientProtocol"] = is_true(client)
-    return _policy(node, source, group, kind, says)
+    return _policy(node, source, group, kind, says, hints=_hints(spec))
+
+
+def _hints(spec: Node | None) -> frozenset[str]:
+    """What a BackendTrafficPolicy says of how requests are, and decides nothing."""
+    checked = text(get(spec, "healthCheck", "active", "type"))
+    upgrades = {text(get(item, "type")).lower() for item in items(get(spec, "httpUpgrade"))}
+    found = {"httpHealthCheck": checked == "HTTP", "websocket": "websocket" in upgrades}
+    return frozenset(name for name, said in found.items() if said)
 
 
 def traffic_settings(spec: Node | None) -> Says:
@@ -127,11 +137,12 @@ def traffic_settings(spec: Node | None) -> Says:
 
 
 def client_policy(node: Mapping, source: Source, group: str, kind: str) -> Policy:
-    """A ClientTrafficPolicy: whether it has the HTTP/1 settings that reach the upstream."""
+    """A ClientTrafficPolicy: the HTTP/1 settings that reach the upstream, ALPN for clients."""
     http1 = get(node, "spec", "http1")
     switches = (get(http1, "enableTrailers"), get(http1, "preserveHeaderCase"))
     sets = any(map(is_true, switches)) or not absent(get(http1, "http10"))
-    return _policy(node, source, group, kind, {"http1": sets})
+    alpn = texts(get(node, "spec", "tls", "alpnProtocols"))
+    return _policy(node, source, group, kind, {"http1": sets}, alpn)
 
 
 def route_filter(node: Mapping, source: Source, group: str, kind: str) -> Policy:

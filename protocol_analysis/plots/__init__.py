@@ -20,6 +20,7 @@ from protocol_analysis.plots.implementations import (
     same_cluster_plot,
     undeclared_plot,
 )
+from protocol_analysis.plots.proof import verdict_plot
 from protocol_analysis.plots.steps import steps_plot
 from protocol_analysis.plots.upgrades import effect_plot, wire_plot
 from protocol_analysis.plots.wild import wild_plot
@@ -42,6 +43,7 @@ __all__ = [
     "same_cluster_plot",
     "steps_plot",
     "undeclared_plot",
+    "verdict_plot",
     "wild_plot",
     "wire_plot",
 ]

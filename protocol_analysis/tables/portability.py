@@ -64,7 +64,7 @@ def value_matrix(
     which. `?`: nobody has verified it; `not read`: turned away.
 
     >>> from protocol_analysis.readers import reader
-    >>> value_matrix([reader("gke")], ["HTTP2", None]).loc[("gateway", "gke@v1.0.0")].to_list()
+    >>> value_matrix([reader("gke")], ["HTTP2", None]).loc[("gateway", "gke@main")].to_list()
     ['h2+tls ?', 'http/1.1 ?']
     """
     chosen = sorted(all_readers(readers) or everyone(), key=lambda each: each.mesh)
@@ -89,7 +89,7 @@ def declared_matrix(
     """
     alike: Counter[tuple[str, ...]] = Counter()
     for row in (row for row in rows if row.meta.kind == kind):
-        said = (_word(_meant(row, each), each.verified) for each in row.readings)
+        said = (_word(_meant(each), each.verified) for each in row.readings)
         alike[row.app_protocol, row.right or "none", *said] += 1
     readers = [reader(each.reader) for each in rows[0].readings] if rows else []
     index = _lines(readers).append(pd.MultiIndex.from_tuples([("all", "right in all")]))
@@ -118,8 +118,8 @@ def _frequent(item: tuple[tuple[str, ...], int]) -> tuple[int, tuple[str, ...]]:
     return (-item[1], item[0])
 
 
-def _meant(row: Portability, reading: Reading) -> str:
-    return reading.word if reading.as_meant or not row.meant else f"{reading.word} !"
+def _meant(reading: Reading) -> str:
+    return f"{reading.word} !" if reading.as_meant is False else reading.word
 
 
 def _word(word: str, verified: bool) -> str:  # noqa: FBT001 - a word and what stands behind it
@@ -127,5 +127,5 @@ def _word(word: str, verified: bool) -> str:  # noqa: FBT001 - a word and what s
 
 
 def _each(row: Portability, *, as_meant: bool) -> str:
-    found = [r for r in row.readings if r.as_meant == as_meant]
+    found = [r for r in row.readings if r.as_meant is as_meant]
     return ", ".join(r.reader if as_meant else f"{r.reader} {r.word}" for r in found)
