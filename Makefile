@@ -13,7 +13,7 @@ PYTHONS = python3.13 python3.12 python3.11 python3.14 python3 python
 
 BIN = .venv/bin/python
 .DEFAULT_GOAL = help
-.PHONY: help run test test-slow lab notebooks lock clean venv
+.PHONY: help run test test-slow lab notebooks docs lock clean venv
 
 help: ## this list
 	@echo 'make TARGET, where TARGET is one of'
@@ -39,6 +39,9 @@ lab: venv ## JupyterLab; it says which notebook to open
 
 notebooks: venv ## execute in place the notebooks whose code, package or data changed since
 	@$(BIN) tests/refresh_notebooks.py
+
+docs: venv ## write the pages of docs/rules/ from the catalogue of findings
+	@$(BIN) -m tests.refresh_docs
 
 # Versions that still fit are kept; remove the file first to have the newest of all.
 lock: ## requirements.lock from pyproject.toml, with hashes (fetches uv into build/)

@@ -10,6 +10,7 @@ Inventory     what was read: Services, ServiceImports, Backends, routes, policie
 Resolution    what one release makes of one backend reference, with its reasons
 Coverage      what one release makes of one backend port, routed or not
 Change        one backend reference before and after, and what brought that about
+Finding       a rule of the catalogue that an object breaks, where, and what to do
 clue          what hints at the protocol that a workload serves; evidence where it speaks of a port
 Position      file, document, line, column; from 1
 cluster       a Kubernetes cluster; Envoy's is always an "Envoy cluster"
@@ -18,6 +19,8 @@ cluster       a Kubernetes cluster; Envoy's is always an "Envoy cluster"
 from protocol_analysis.compare import Change, compare
 from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.explain import explain
+from protocol_analysis.findings.checking import check
+from protocol_analysis.findings.finding import Finding
 from protocol_analysis.manifests import load
 from protocol_analysis.model import Inventory, ManifestError, Position
 from protocol_analysis.portability import Portability, portability
@@ -32,6 +35,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Change",
     "Coverage",
+    "Finding",
     "Inventory",
     "ManifestError",
     "Portability",
@@ -40,6 +44,7 @@ __all__ = [
     "Resolution",
     "Ruleset",
     "RulesetError",
+    "check",
     "compare",
     "coverage",
     "explain",

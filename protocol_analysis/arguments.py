@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn, TextIO
 
 from protocol_analysis.formats import FORMATS, printable
@@ -36,7 +37,7 @@ def add_input(command: argparse.ArgumentParser, *, release: bool = True) -> None
         "--implementation",
         default="envoy-gateway",
         metavar="NAME",
-        help=f"one of: {', '.join(implementations())}; default: %(default)s",
+        help=f"one of: {', '.join(implementations())}; default: envoy-gateway",
     )
     if release:
         command.add_argument(
@@ -64,14 +65,14 @@ def add_input(command: argparse.ArgumentParser, *, release: bool = True) -> None
     command.add_argument(
         "--namespace",
         default="default",
-        help="for objects that name none; default: %(default)s",
+        help="for objects that name none; default: default",
     )
 
 
-def add_output(command: argparse.ArgumentParser, run: Any) -> None:
-    """How the rows are printed, and what makes them."""
+def add_output(command: argparse.ArgumentParser, run: Any, more: Sequence[str] = ()) -> None:
+    """How the rows are printed, in some format more where a command has it, and what makes them."""
     command.add_argument(
-        "-o", "--output", choices=FORMATS, default="table", help="default: %(default)s"
+        "-o", "--output", choices=(*FORMATS, *more), default="table", help="default: %(default)s"
     )
     command.set_defaults(run=run)
 

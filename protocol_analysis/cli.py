@@ -1,19 +1,20 @@
 """`protocol-analysis`: thin. Data goes to standard output, everything else to standard error.
 
-Exit status: 0 done, 2 wrong usage, 3 some input could not be read.
+Exit status: 0 done, 1 findings that fail (`check` alone), 2 wrong usage, 3 some input could not be
+read, which wins over 1.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tqdm import tqdm
 
 from protocol_analysis import __version__
 from protocol_analysis.arguments import USAGE, Parser, add_input, add_output, say, write
+from protocol_analysis.check_command import add_check, add_rules
 from protocol_analysis.columns import (
     COVERAGE,
     COVERAGE_FIELDS,
@@ -36,19 +37,19 @@ from protocol_analysis.columns import (
 from protocol_analysis.compare import EFFECTS, Change, compare, way
 from protocol_analysis.coverage import coverage
 from protocol_analysis.explain import explain
-from protocol_analysis.formats import Columns, Row, printable, render
+from protocol_analysis.formats import printable
 from protocol_analysis.manifests import split_reader
 from protocol_analysis.portability import portability
 from protocol_analysis.probing import add_probe
 from protocol_analysis.proving import add_prove
-from protocol_analysis.readers import all_readers, everyone, reader, warning_of
-from protocol_analysis.reading import Cluster, read
+from protocol_analysis.readers import everyone, reader
 from protocol_analysis.readings import resolve
 from protocol_analysis.releases import RulesetError, line_of
 from protocol_analysis.rules import implementations, ruleset
+from protocol_analysis.running import finish, inputs_of, print_rows, said, warn
 from protocol_analysis.upgrade import order, release_of, summary
 
-UNREADABLE, INTERRUPTED = 3, 130
+INTERRUPTED = 130
 _SHOWN = 20
 
 
@@ -61,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             write(sys.stdout, "")  # what argparse has written there
     except RulesetError as error:
-        say(f"protocol-analysis: {error}")
+        for line in str(error).split("\n"):  # a file of rows may have many faults
+            say(f"protocol-analysis: {line}")
         return USAGE
     except OSError as error:
         say(f"protocol-analysis: the output could not be written: {error}; write it elsewhere")
@@ -129,6 +131,8 @@ def _parser() -> argparse.ArgumentParser:
         help="IMPLEMENTATION or IMPLEMENTATION@RELEASE; repeatable; default: all that are known",
     )
     add_output(command, _run_portability)
+    add_check(commands, __version__)
+    add_rules(commands)
     add_prove(commands)
     add_probe(commands)
     command = commands.add_parser(
@@ -143,66 +147,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _inputs(options: argparse.Namespace) -> list[Cluster]:
-    """What is named without a cluster, then each cluster, with who reads it."""
-    if not options.paths and not options.cluster:
-        msg = "no PATH given; name a file, a folder, - for standard input, or --cluster NAME=PATH"
-        raise RulesetError(msg)
-    names = [name for name, _ in options.cluster]
-    if double := sorted({name for name in names if names.count(name) > 1}):
-        msg = f"cluster {double[0]!r} is named twice; a cluster is one path, a folder for instance"
-        raise RulesetError(msg)
-    if [*options.paths, *(split_reader(rest)[0] for _, rest in options.cluster)].count("-") > 1:
-        raise RulesetError("standard input is named twice; it can be read once")
-    asked = (options.release, options.implementation, options.namespace, _progress, options.mesh)
-    # Clusters first: a release that is not known is told before anything is read.
-    named = read(dict(options.cluster), *asked).clusters if options.cluster else ()
-    all_readers(options.mesh, mesh=True)  # what is no mesh is told before anything else
-    _warn(options.mesh, options)
-    clusters = [*(read(options.paths, *asked).clusters if options.paths else ()), *named]
-    for warning in dict.fromkeys(filter(None, (cluster.warning for cluster in clusters))):
-        say(f"warning: {warning}")
-    return clusters
-
-
-def _warn(readers: Iterable[str | None], options: argparse.Namespace) -> None:
-    """Say what is assumed of releases that are not known exactly."""
-    for text in readers:
-        if warning := warning_of(text, options.implementation):
-            say(f"warning: {warning}")
-
-
-def _progress(files: Iterable[Any]) -> Iterable[Any]:
-    bar: Iterable[Any] = tqdm(files, "reading", unit="file", leave=False, disable=None, delay=1)
-    return bar
-
-
 def _run_resolve(options: argparse.Namespace) -> int:
-    inputs = _inputs(options)
+    inputs = inputs_of(options)
     rows = [
         row.as_dict()
         for i in inputs
         for row in resolve(i.inventory, i.implementation, i.release, i.meshes)
     ]
-    return _finish(
-        options, inputs, rows, with_readings(RESOLVE, rows), RESOLVE_WIDE, RESOLVE_FIELDS
-    )
+    return finish(options, inputs, rows, with_readings(RESOLVE, rows), RESOLVE_WIDE, RESOLVE_FIELDS)
 
 
 def _run_coverage(options: argparse.Namespace) -> int:
-    inputs = _inputs(options)
+    inputs = inputs_of(options)
     rows = [
         row.as_dict()
         for i in inputs
         for row in coverage(i.inventory, i.implementation, i.release, i.meshes)
     ]
-    return _finish(
+    return finish(
         options, inputs, rows, with_readings(COVERAGE, rows), COVERAGE_WIDE, COVERAGE_FIELDS
     )
 
 
 def _run_explain(options: argparse.Namespace) -> int:
-    inputs = _inputs(options)
+    inputs = inputs_of(options)
     found = [
         row for i in inputs for row in resolve(i.inventory, i.implementation, i.release, i.meshes)
     ]
@@ -213,7 +181,7 @@ def _run_explain(options: argparse.Namespace) -> int:
         raise RulesetError(f"no references of --route {options.route}; routes are {shown}")
     if options.output not in ("table", "wide"):
         rows = [account.as_dict() for account in accounts]
-        return _finish(
+        return finish(
             options,
             inputs,
             rows,
@@ -223,7 +191,7 @@ def _run_explain(options: argparse.Namespace) -> int:
         )
     for account in accounts:
         write(sys.stdout, _lines(str(account)) + "\n\n")
-    return _said(inputs)
+    return said(inputs)
 
 
 def _lines(text: str) -> str:
@@ -235,19 +203,19 @@ def _run_diff(options: argparse.Namespace) -> int:
     end = reader(options.end, options.implementation)
     if options.start != "auto":
         way(reader(options.start, options.implementation), options.via, end)
-    inputs = _inputs(options)
+    inputs = inputs_of(options)
     named = dict(options.cluster)
     changes: list[Change] = []
     # Steps of an upgrade come from the whole way: an edit has to hold from its start on.
     via = () if options.order else options.via
-    _warn((options.start, *options.via, options.end), options)
+    warn((options.start, *options.via, options.end), options)
     for i in tqdm(inputs, "comparing", unit="cluster", leave=False, disable=None, delay=1):
         start = options.start
         if i.name is not None and split_reader(named[i.name])[1]:
             start = i.reader  # a cluster may say who reads it today
         if start == "auto":
             start = release_of(i.inventory, i.name)
-            _warn([start], options)
+            warn([start], options)
         changes += compare(i.inventory, reader(start, options.implementation), end, via, i.meshes)
     clusters = [i.name for i in inputs]
     for line in summary(changes, clusters):
@@ -255,50 +223,19 @@ def _run_diff(options: argparse.Namespace) -> int:
         say(of + ", ".join(f"{line[name]} {name}" for name in EFFECTS))
     if options.order:
         steps = [step.as_dict() for step in order(changes, clusters)]
-        return _finish(options, inputs, steps, ORDER, {}, tuple(ORDER))
+        return finish(options, inputs, steps, ORDER, {}, tuple(ORDER))
     rows = [change.as_dict() for change in changes]
-    return _finish(options, inputs, rows, with_readings(DIFF, rows), DIFF_WIDE, DIFF_FIELDS)
+    return finish(options, inputs, rows, with_readings(DIFF, rows), DIFF_WIDE, DIFF_FIELDS)
 
 
 def _run_portability(options: argparse.Namespace) -> int:
-    _warn(options.readers, options)
+    warn(options.readers, options)
     readers = [reader(text, options.implementation) for text in options.readers]
     readers += [reader(text, mesh=True) for text in options.mesh]
-    inputs = _inputs(options)
+    inputs = inputs_of(options)
     rows = [row.as_dict() for i in inputs for row in portability(i.inventory, readers)]
     columns = portability_columns([str(each) for each in readers or everyone()])
-    return _finish(options, inputs, rows, columns, PORTABILITY_WIDE, PORTABILITY_FIELDS)
-
-
-def _finish(
-    options: argparse.Namespace,
-    inputs: list[Cluster],
-    rows: Sequence[Row],
-    columns: Columns,
-    wide: Columns,
-    fields: Sequence[str],
-) -> int:
-    if not any(row["cluster"] for row in rows):
-        columns = {name: get for name, get in columns.items() if name != "cluster"}
-    if len({row.get("implementation") for row in rows}) < 2:
-        columns = {name: get for name, get in columns.items() if name != "read by"}
-    _print(rows, options, columns, wide, fields)
-    return _said(inputs)
-
-
-def _said(inputs: list[Cluster]) -> int:
-    """What was passed over or could not be read; the exit status."""
-    unreadable = [problem for i in inputs for problem in i.inventory.unreadable]
-    for label, found in (
-        ("warning", [problem for i in inputs for problem in i.inventory.warnings]),
-        ("passed over", [problem for i in inputs for problem in i.inventory.skipped]),
-        ("not read", unreadable),
-    ):
-        for problem in found:
-            say(f"{label}: {problem}")
-    if unreadable:
-        say(f"{len(unreadable)} could not be read, all named above; the rest is printed")
-    return UNREADABLE if unreadable else 0
+    return finish(options, inputs, rows, columns, PORTABILITY_WIDE, PORTABILITY_FIELDS)
 
 
 def _run_releases(options: argparse.Namespace) -> int:
@@ -320,7 +257,7 @@ def _run_releases(options: argparse.Namespace) -> int:
                 },
             }
         )
-    _print(rows, options, RELEASES, RELEASES_WIDE)
+    print_rows(rows, options, RELEASES, RELEASES_WIDE)
     return 0
 
 
@@ -335,21 +272,8 @@ def _run_implementations(options: argparse.Namespace) -> int:
         }
         for rules in map(ruleset, implementations())
     ]
-    _print(rows, options, IMPLEMENTATIONS, {})
+    print_rows(rows, options, IMPLEMENTATIONS, {})
     return 0
-
-
-def _print(
-    rows: Sequence[Row],
-    options: argparse.Namespace,
-    columns: Columns,
-    wide: Columns,
-    fields: Sequence[str] = (),
-) -> None:
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = render(rows, options.output, columns, wide, fields=fields, encoding=encoding)
-    if text or options.output != "jsonl":
-        write(sys.stdout, text + "\n")
 
 
 if __name__ == "__main__":

@@ -265,3 +265,38 @@ PROBE_FIELDS = (
     *("websocket", "rfc8441", "recommended", "why", "source", "evidence"),
     *("declared", "verdict", "spoken", "works", *(f"declaredAt.{name}" for name in _POSITION)),
 )
+FINDINGS: Columns = {
+    "cluster": lambda r: r["cluster"],
+    "severity": lambda r: r["severity"],
+    "code": lambda r: r["code"],
+    "where": lambda r: _position(r, "position"),
+    "object": lambda r: _object(r["object"]),
+    "message": lambda r: r["message"],
+}
+FINDINGS_WIDE: Columns = {
+    "remedy": lambda r: r["remedy"],
+    "reader": lambda r: r["reader"],
+    "title": lambda r: r["title"],
+    "references": lambda r: " ".join(r["references"]),
+}
+SUPPRESSED: Columns = {
+    "suppressed": lambda r: _borne(r["suppressed"]) if r["suppressed"] else "",
+}
+FINDING_FIELDS = (
+    *("code", "severity", "title", "message", "remedy", "cluster"),
+    *(f"object.{name}" for name in ("kind", "namespace", "name")),
+    *(f"position.{name}" for name in _POSITION),
+    *("references", "reader", "fingerprint", "suppressed.by", "suppressed.reason"),
+    *(f"suppressed.position.{name}" for name in _POSITION),
+    "suppressed.expires",
+)
+RULES: Columns = {
+    "code": lambda r: r["code"],
+    "at worst": lambda r: r["severity"],
+    "title": lambda r: r["title"],
+}
+
+
+def _borne(why: Row) -> str:
+    until = f" until {why['expires']}" if why["expires"] else ""
+    return f"{why['by']}{until}: {why['reason']}"

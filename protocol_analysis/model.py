@@ -14,16 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from protocol_analysis.policies import (
-        Definition,
-        Gateway,
-        GatewayClass,
-        ListenerSet,
-        Policy,
-        ReferenceGrant,
-        RouteMatch,
-    )
-    from protocol_analysis.workloads import Exposure, Ingress, Workload
+    from protocol_analysis import policies
+    from protocol_analysis.workloads import Exposure, Ingress, Suppressing, Workload
 
 GATEWAY_API = "gateway.networking.k8s.io"
 ENVOY_GATEWAY = "gateway.envoyproxy.io"
@@ -207,7 +199,7 @@ class Route:
     api_version: str = ""
     rules: tuple[str, ...] = ()
     hostnames: tuple[str, ...] = ()
-    matches: tuple[RouteMatch, ...] = ()
+    matches: tuple[policies.RouteMatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +230,8 @@ class Inventory:
 
     `referrers` are what refers to backends beside routes. `unreadable` counts against the exit
     status; `skipped` (a fixture's outputs) and `warnings` (a duplicate key) are said and do not.
-    `unread` counts the objects of kinds that are not read.
+    `unread` counts the objects of kinds that are not read. `suppressing` is what objects say of
+    their findings.
     """
 
     services: tuple[Service, ...] = ()
@@ -246,20 +239,21 @@ class Inventory:
     backends: tuple[Backend, ...] = ()
     routes: tuple[Route, ...] = ()
     referrers: tuple[Route, ...] = ()
-    gateways: tuple[Gateway, ...] = ()
-    gateway_classes: tuple[GatewayClass, ...] = ()
-    grants: tuple[ReferenceGrant, ...] = ()
-    tls_policies: tuple[Policy, ...] = ()
-    traffic_policies: tuple[Policy, ...] = ()
-    client_policies: tuple[Policy, ...] = ()
-    patch_policies: tuple[Policy, ...] = ()
-    filters: tuple[Policy, ...] = ()
-    proxies: tuple[Policy, ...] = ()
-    listener_sets: tuple[ListenerSet, ...] = ()
-    definitions: tuple[Definition, ...] = ()
+    gateways: tuple[policies.Gateway, ...] = ()
+    gateway_classes: tuple[policies.GatewayClass, ...] = ()
+    grants: tuple[policies.ReferenceGrant, ...] = ()
+    tls_policies: tuple[policies.Policy, ...] = ()
+    traffic_policies: tuple[policies.Policy, ...] = ()
+    client_policies: tuple[policies.Policy, ...] = ()
+    patch_policies: tuple[policies.Policy, ...] = ()
+    filters: tuple[policies.Policy, ...] = ()
+    proxies: tuple[policies.Policy, ...] = ()
+    listener_sets: tuple[policies.ListenerSet, ...] = ()
+    definitions: tuple[policies.Definition, ...] = ()
     workloads: tuple[Workload, ...] = ()
     exposures: tuple[Exposure | Ingress, ...] = ()
     others: tuple[Other, ...] = ()
+    suppressing: tuple[Suppressing, ...] = ()
     unreadable: tuple[Problem, ...] = ()
     skipped: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()

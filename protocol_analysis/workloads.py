@@ -1,7 +1,8 @@
 """More nouns: what stands behind a port, and what else leads to it. Pure.
 
 None of it decides what a gateway speaks; it hints at what a workload serves. Of annotations only
-those are kept that some clue names, and of a probe's command nothing but its port.
+those are kept that some clue names, and the one that suppresses findings; of a probe's command
+nothing but its port.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from protocol_analysis.model import Meta, Position
 
 Labels = tuple[tuple[str, str], ...]
+IGNORE = "protocol-analysis.dev/ignore"  # the annotation by which an object bears its findings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,14 @@ class Annotation:
     key: str
     value: str
     position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppressing:
+    """An object of any kind that says which of its findings are known and borne, as written."""
+
+    meta: Meta
+    annotation: Annotation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,9 +26,9 @@ from tests import refresh_notebooks
 from tests.support import ROOT
 
 TOP_LEVEL = {
-    ".ci", ".gitattributes", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE",
-    "Makefile", "README.md", "data", "docs", "environment.yml", "notebooks", "protocol_analysis",
-    "pyproject.toml", "requirements.lock", "tests",
+    ".ci", ".gitattributes", ".github", ".gitignore", ".pre-commit-hooks.yaml", "CHANGELOG.md",
+    "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "data", "docs", "environment.yml",
+    "notebooks", "protocol_analysis", "pyproject.toml", "requirements.lock", "tests",
 }  # fmt: skip
 # conda-forge's own name where it differs: matplotlib there brings Qt with it.
 CONDA_NAMES = {"matplotlib-base": "matplotlib"}
@@ -203,7 +203,8 @@ def test_help_tells_every_target() -> None:
     for name, said in targets().items():
         assert said, f"{name} has no ## text in the Makefile"
         assert re.search(rf"(?m)^  {name} +{re.escape(said)}$", done.stdout), name
-    assert {"run", "test", "test-slow", "lab", "notebooks", "lock", "clean"} < set(targets())
+    wanted = {"run", "test", "test-slow", "lab", "notebooks", "docs", "lock", "clean"}
+    assert wanted < set(targets())
 
 
 def test_the_readme_tells_the_two_commands() -> None:
@@ -227,6 +228,8 @@ def test_the_readme_names_every_command_and_every_notebook() -> None:
         "explain",
         "diff",
         "portability",
+        "check",
+        "rules",
         "prove",
         "releases",
         "implementations",

@@ -12,20 +12,35 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from protocol_analysis import Coverage, Inventory, Resolution, coverage, load, resolve, ruleset
+import protocol_analysis
+from protocol_analysis import (
+    Coverage,
+    Finding,
+    Inventory,
+    Resolution,
+    coverage,
+    load,
+    resolve,
+    ruleset,
+)
 from protocol_analysis.coverage import CLASSES
+from protocol_analysis.findings.catalogue import SEVERITIES, catalogue
+from protocol_analysis.findings.finding import Suppressed
 from protocol_analysis.model import BACKEND_GROUPS, ROUTE_KINDS, Position, Problem
 from protocol_analysis.tables import (
     COVERAGE_COLUMNS,
+    FINDING_COLUMNS,
     PROBLEM_COLUMNS,
     RELEASE_COLUMNS,
     RESOLUTION_COLUMNS,
+    RULE_COLUMNS,
     RULEBOOK_COLUMNS,
     attention_table,
     check,
     class_table,
     coverage_table,
     declared_table,
+    findings_table,
     outcome_table,
     problem_table,
     reading_table,
@@ -33,6 +48,7 @@ from protocol_analysis.tables import (
     resolution_table,
     resolved_rulebook_table,
     rulebook_table,
+    rules_table,
 )
 from tests.support import ROOT
 
@@ -54,6 +70,11 @@ def ports() -> Sequence[Coverage]:
 @cache
 def references() -> Sequence[Resolution]:
     return resolve(sample(), release="v1.8.3")
+
+
+@cache
+def findings() -> Sequence[Finding]:
+    return protocol_analysis.check(sample(), release="v1.8.3")
 
 
 def problems(*found: Problem) -> Inventory:
@@ -84,6 +105,8 @@ DOCUMENTED: list[tuple[Callable[[], pd.DataFrame], Callable[[], pd.DataFrame], d
         lambda: release_table(ruleset()),
         RELEASE_COLUMNS,
     ),
+    (lambda: findings_table([]), lambda: findings_table(findings()), FINDING_COLUMNS),
+    (lambda: rules_table([]), lambda: rules_table([*catalogue().values()]), RULE_COLUMNS),
 ]
 # Counts: without rows, and with them. Their columns are kinds, their lines what is counted.
 COUNTED: list[tuple[Callable[[], pd.DataFrame], Callable[[], pd.DataFrame], list[str], str]] = [
@@ -247,3 +270,14 @@ def test_a_claim_that_does_not_hold_is_an_error(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == "holds: two is two\n"
     with pytest.raises(AssertionError, match="does not hold: two is three"):
         check("two is three", holds=False)
+
+
+def test_the_worst_findings_come_first() -> None:
+    table = findings_table(findings())
+    severities = table["severity"].to_list()
+    assert severities == sorted(severities, key=SEVERITIES.index)
+    assert set(severities) == set(SEVERITIES)
+    assert sorted(table["fingerprint"]) == sorted(each.fingerprint for each in findings())
+    why = Suppressed(by="file", reason="known", position=AT)
+    first = findings_table([replace(findings()[0], suppressed=why), findings()[0]])
+    assert first["suppressed"].to_list() == ["", "known"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from protocol_analysis.findings.catalogue import Rule
+from protocol_analysis.findings.catalogue import SEVERITIES, Rule
 from protocol_analysis.model import Meta, Position
 from protocol_analysis.readers import Reader
 
@@ -29,6 +30,28 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suppressed:
+    """Why a finding does not count: `by` is annotation, file or baseline; where that is said.
+
+    `expires` is the last day on which it holds.
+    """
+
+    by: str
+    reason: str
+    position: Position
+    expires: date | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As a finding's row has it."""
+        return {
+            "by": self.by,
+            "reason": self.reason,
+            "position": self.position.as_dict(),
+            "expires": self.expires.isoformat() if self.expires else None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """A rule that an object breaks, for a reader, with what to do about it."""
 
@@ -40,6 +63,7 @@ class Finding:
     remedy: str
     by: Reader
     key: str = ""
+    suppressed: Suppressed | None = None
 
     @property
     def code(self) -> str:
@@ -61,7 +85,15 @@ class Finding:
         meta = self.meta
         where = (meta.cluster or "", meta.group, meta.kind, meta.namespace, meta.name)
         parts = (self.code, *where, self.by.name, self.key)
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+        # A cluster's name comes from the command line, which may hold what is no text.
+        text = "\0".join(parts).encode(errors="surrogatepass")
+        return hashlib.sha256(text).hexdigest()[:32]
+
+    def fails(self, fail_on: str) -> bool:
+        """Whether it counts for the exit status: as bad as that or worse, and not suppressed."""
+        if fail_on == "none" or self.suppressed:
+            return False
+        return SEVERITIES.index(self.severity) <= SEVERITIES.index(fail_on)
 
     def as_dict(self) -> dict[str, Any]:
         """The contract's finding."""
@@ -77,4 +109,5 @@ class Finding:
             "references": list(self.rule.references),
             "reader": str(self.by),
             "fingerprint": self.fingerprint,
+            "suppressed": self.suppressed.as_dict() if self.suppressed else None,
         }

@@ -14,7 +14,9 @@ from protocol_analysis.manifests.fields import Source, absent, get, items, text
 from protocol_analysis.manifests.files import STDIN, files_of, read_text
 from protocol_analysis.manifests.kinds import KINDS, Kind
 from protocol_analysis.manifests.nodes import Document, Mapping, Node, Scalar, Sequence, documents
+from protocol_analysis.manifests.workloads import suppressing
 from protocol_analysis.model import Inventory, ManifestError, Position, Problem
+from protocol_analysis.workloads import Suppressing
 
 __all__ = ["Progress", "load", "read_text"]
 
@@ -72,6 +74,7 @@ class _Reader:
         self.namespace = namespace
         self.budget = Budget()
         self.objects: dict[str, list[Any]] = {kind.into: [] for kind in KINDS.values()}
+        self.suppressing: list[Suppressing] = []
         self.unreadable: list[Problem] = []
         self.skipped: list[Problem] = []
         self.warnings: list[Problem] = []
@@ -81,6 +84,7 @@ class _Reader:
     def inventory(self) -> Inventory:
         return Inventory(
             **{name: tuple(found) for name, found in self.objects.items()},
+            suppressing=tuple(self.suppressing),
             unreadable=tuple(self.unreadable),
             skipped=tuple(self.skipped),
             warnings=tuple(self.warnings),
@@ -180,7 +184,10 @@ class _Reader:
             part = get(node, name)
             if part is not None and not absent(part) and not isinstance(part, Mapping):
                 source.refuse(part, f"{name} is no mapping, Kubernetes wants one")
-        self.objects[row.into].append(row.read(node, source, group, row.kind))
+        made = row.read(node, source, group, row.kind)
+        self.objects[row.into].append(made)
+        if annotation := suppressing(node, source):
+            self.suppressing.append(Suppressing(meta=made.meta, annotation=annotation))
         if row.also:
             self.objects[row.also_into].append(row.also(node, source, group, row.kind))
 

@@ -13,6 +13,7 @@ from protocol_analysis.clues import annotation_keys
 from protocol_analysis.manifests.fields import Source, absent, get, items, meta_of, pairs, text
 from protocol_analysis.manifests.tree import Mapping, Node, Scalar
 from protocol_analysis.workloads import (
+    IGNORE,
     Annotation,
     Container,
     ContainerPort,
@@ -139,6 +140,15 @@ def _backends(spec: Node | None) -> Iterator[IngressBackend]:
         )
         if name:
             yield IngressBackend(name=name, port=port or None)
+
+
+def suppressing(node: Mapping, source: Source) -> Annotation | None:
+    """What an object says of its own findings, whatever its kind."""
+    found = get(node, "metadata", "annotations", IGNORE)
+    if found is None or absent(found):
+        return None
+    value = found.text if isinstance(found, Scalar) else ""
+    return Annotation(key=IGNORE, value=value, position=source.position(found))
 
 
 def _annotations(node: Mapping, source: Source) -> tuple[Annotation, ...]:

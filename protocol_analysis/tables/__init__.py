@@ -21,6 +21,12 @@ from protocol_analysis.tables.detecting import (
     suggestion_table,
     wild_quality_table,
 )
+from protocol_analysis.tables.findings import (
+    FINDING_COLUMNS,
+    RULE_COLUMNS,
+    findings_table,
+    rules_table,
+)
 from protocol_analysis.tables.frames import check, use_notebook_display
 from protocol_analysis.tables.portability import (
     PORTABILITY_COLUMNS,
@@ -100,6 +106,7 @@ __all__ = [
     "CLUSTER_COLUMNS",
     "COVERAGE_COLUMNS",
     "EVIDENCE_COLUMNS",
+    "FINDING_COLUMNS",
     "MEASURED_COLUMNS",
     "MISTAKE_COLUMNS",
     "ON_THE_WIRE_COLUMNS",
@@ -113,6 +120,7 @@ __all__ = [
     "REQUIREMENT_COLUMNS",
     "RESOLUTION_COLUMNS",
     "RULEBOOK_COLUMNS",
+    "RULE_COLUMNS",
     "STEP_COLUMNS",
     "STORY_COLUMNS",
     "SUGGESTION_COLUMNS",
@@ -132,6 +140,7 @@ __all__ = [
     "declared_table",
     "effect_table",
     "evidence_table",
+    "findings_table",
     "knowledge_table",
     "measured_table",
     "mistakes_table",
@@ -151,6 +160,7 @@ __all__ = [
     "resolution_table",
     "resolved_rulebook_table",
     "rulebook_table",
+    "rules_table",
     "same_cluster_table",
     "steps_table",
     "story_table",
