@@ -8,14 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from protocol_analysis.model import values_of
-from protocol_analysis.proof.measured import measured_envoys, outcomes
+from protocol_analysis.proof.cells import CLIENTS
+from protocol_analysis.proof.measured import config_of, envoy_of, outcomes
 from protocol_analysis.readings import who, word_of
-from protocol_analysis.releases import line_of
 from protocol_analysis.resolution import ASSUMED, Resolution
 from protocol_analysis.rules import ruleset
 
-_ENVOY = "https://www.envoyproxy.io/docs/envoy/v1.39.0"
-ENVOY_FLAGS = f"{_ENVOY}/configuration/observability/access_log/usage"
+MEASURED = "protocol_analysis/proof/measured.yaml"
 # What is behind such a port by mistake only.
 _NO_HTTP = ("TCP that echoes", "TCP that says nothing", "TCP that speaks first", "nothing listens")
 GEP_1911 = "https://github.com/kubernetes-sigs/gateway-api/blob/v1.4.0/geps/gep-1911/index.md"
@@ -142,40 +141,41 @@ def _claims(answer: Resolution) -> Iterator[Claim]:
         text = f"{reason.text} [{reason.row}, {answer.release}]"
         yield Claim(step=step, text=text, source=reason.source)
     yield Claim(step="spoken", text=spoken_words(answer), source=answer.reasons[-1].source)
-    if told := _measured(answer):
-        yield Claim(step="measured", text=told, source=ENVOY_FLAGS)
+    for told in _measured(answer):
+        yield Claim(step="measured", text=told, source=f"{MEASURED}:{config_of(answer)}")
     for other in answer.readings:
         text = f"{who(other)} {word_of(other)}: {other.deciding.text} [{other.deciding.row}]"
         yield Claim(step="also read", text=text, source=other.deciding.source)
     yield Claim(step="GEP-1911", text=_wanted(answer), source=GEP_1911)
 
 
-def _measured(answer: Resolution) -> str:
+def _measured(answer: Resolution) -> Iterator[str]:
     """What each kind of server behind it was measured to answer, by the Envoy of its release."""
-    if not answer.sent or answer.implementation != "envoy-gateway" or answer.ref.site:
-        return ""
-    grpc = answer.route.kind == "GRPCRoute"
-    line = ruleset(answer.implementation).lines.get(line_of(answer.release), {})
-    envoy = _nearest(str(line.get("envoy", "")))
-    found = outcomes(answer, "grpc_unary" if grpc else "h1_get", envoy=envoy)
-    if not found:
-        return ""
-    works = " / ".join(each.kind for each in found if each.ok)
-    fails: dict[str, list[str]] = {}
-    for each in found:
-        if not each.ok and each.kind not in _NO_HTTP:
-            fails.setdefault(str(each).partition(": ")[2], []).append(each.kind)
-    said = [f"{how} behind {' / '.join(kinds)}" for how, kinds in fails.items()]
-    request = "a gRPC call" if grpc else "a GET"
-    return f"by Envoy {envoy} {request} works behind {'; '.join([works or 'none', *said])}"
+    # What was measured has lists of ALPN of its own.
+    listed = any(reason.row == "offers-alpn" for reason in answer.reasons)
+    if not answer.sent or answer.implementation != "envoy-gateway" or answer.ref.site or listed:
+        return
+    envoy, told = envoy_of(answer.release)
+    for client in _clients(answer):
+        found = outcomes(answer, client, envoy=envoy)
+        works = " / ".join(each.kind for each in found if each.ok)
+        fails: dict[str, list[str]] = {}
+        for each in found:
+            if not each.ok and each.kind not in _NO_HTTP:
+                fails.setdefault(str(each).partition(": ")[2], []).append(each.kind)
+        said = [f"{how} behind {' / '.join(kinds)}" for how, kinds in fails.items()]
+        if found:
+            by = f"Envoy {envoy}{f' ({told})' if told else ''}, {CLIENTS[client]}"
+            yield f"{by}: works behind {'; '.join([works or 'none of these', *said])}"
 
 
-def _nearest(envoy: str) -> str:
-    """The measured version of a line of Envoy, else the oldest or newest one."""
-    versions = measured_envoys()
-    line = envoy.rpartition(".")[0] if envoy.count(".") > 1 else envoy
-    own = [version for version in versions if line and version.startswith(f"{line}.")]
-    return own[-1] if own else versions[0] if envoy else versions[-1]
+def _clients(answer: Resolution) -> tuple[str, ...]:
+    """Whose requests matter: those of its route and value, or of both versions of HTTP."""
+    if answer.route.kind == "GRPCRoute":
+        return ("grpc_unary",)
+    if answer.upstream == "client":
+        return ("h1_get", "h2_get")
+    return ("ws",) if answer.force_http1 else ("h1_get",)
 
 
 def _wanted(answer: Resolution) -> str:

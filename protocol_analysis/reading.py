@@ -124,6 +124,8 @@ def read(
     'envoy-gateway@v1.8.3'
     """
     _of_known_form(manifests)
+    if not isinstance(release, str | None):
+        raise ManifestError(f"release: {release!r:.20} is no text; write it in quotes: '1.8'")
     declared = tuple(reader(text, mesh=True) for text in meshes)
     if isinstance(manifests, Mapping):
         named = [(name, *split_reader(text)) for name, text in manifests.items()]

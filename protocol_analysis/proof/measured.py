@@ -18,7 +18,9 @@ import yaml
 
 from protocol_analysis.proof.cells import CLIENTS, SERVERS, Measurement
 from protocol_analysis.proof.programs import ProofError
+from protocol_analysis.releases import line_of
 from protocol_analysis.resolution import Resolution
+from protocol_analysis.rules import ruleset
 
 MEASURED = Path(__file__).with_name("measured.yaml")
 _VERDICTS = Path(__file__).with_name("verdicts.yaml")
@@ -71,7 +73,7 @@ class Outcome:
 
     def __str__(self) -> str:
         grpc = self.client.startswith("grpc")
-        return f"{self.kind}: {' or '.join(_words(each, grpc=grpc) for each in self.verdicts)}"
+        return f"{self.kind}: {' or '.join(words_of(each, grpc=grpc) for each in self.verdicts)}"
 
 
 def measured_envoys() -> tuple[str, ...]:
@@ -93,16 +95,39 @@ def measured(envoy: str | None = None) -> list[Measurement]:
     return list(_rows(measured_version(envoy)))
 
 
-def measurements(measure: str = "") -> list[Measurement]:
-    """What is stored of the newest Envoy; `now`: measured by the one that is installed.
+def envoy_of(release: str | None) -> tuple[str, str]:
+    """The measured Envoy that stands for that of an Envoy Gateway release, and what to know of it.
 
-    A version (`1.38.2`) is measured anew too. Raises ProofError as `prove` does.
+    >>> envoy_of("v1.8.3")
+    ('1.38.2', 'v1.8.3 compiles in 1.38.0')
+    >>> envoy_of("v1.3.3")[1]
+    'v1.3.3 compiles in 1.33.0, of a line that was not measured'
+    """
+    rules = ruleset("envoy-gateway")
+    known = rules.pick(release)[0]
+    compiled = str(rules.lines.get(line_of(known), {}).get("envoy", ""))
+    versions = measured_envoys()
+    if not compiled:
+        return versions[-1], f"which Envoy {known} compiles in is not known"
+    line = ".".join(compiled.split(".")[:2])
+    own = [version for version in versions if version.startswith(f"{line}.")]
+    told = f"{known} compiles in {compiled}"
+    if not own:
+        return versions[0], f"{told}, of a line that was not measured"
+    return own[-1], "" if own[-1] == compiled else told
+
+
+def measurements(measure: str = "", release: str | None = None) -> list[Measurement]:
+    """What is stored of the Envoy of a release (`envoy_of`), by default the newest measured one.
+
+    `now`: measured by the one that is installed. A version (`1.38.2`) is measured anew too. Raises
+    ProofError as `prove` does.
 
     >>> measurements() == measured()
     True
     """
     if not measure:
-        return measured()
+        return measured(envoy_of(release)[0] if release else None)
     # What is stored reads without the extra that measuring needs.
     from protocol_analysis.proof.matrix import prove  # noqa: PLC0415
 
@@ -168,6 +193,8 @@ def outcomes(
     if client not in CLIENTS:
         raise ProofError(f"no client {client!r}; known are {', '.join(CLIENTS)}")
     config = config_of(resolution, alpn)
+    if config and client == "ws" and resolution.route.kind == "GRPCRoute":
+        config = "grpc"  # its listener upgrades nothing, whatever is spoken behind it
     found: dict[str, list[str]] = {}
     for row in _rows(measured_version(envoy)):
         if (row.config, row.client) == (config, client):
@@ -213,7 +240,12 @@ def _row(envoy: str, config: str, server: str, client: str, how: Verdict) -> Mea
     )
 
 
-def _words(how: Verdict, *, grpc: bool) -> str:
+def words_of(how: Verdict, *, grpc: bool) -> str:
+    """What a client sees, and the flags of the log: `502, flags UPE`.
+
+    >>> words_of(verdict("P"), grpc=True)
+    'UNAVAILABLE, flags UPE'
+    """
     if how.name == "ok":
         return how.text
     said = "UNAVAILABLE" if grpc and how.flags.startswith("U") else str(how.status or "no answer")

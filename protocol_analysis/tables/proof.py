@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from protocol_analysis.proof.cells import CLIENTS, CONFIGS, SERVERS, Measurement
-from protocol_analysis.proof.measured import measured, verdict
+from protocol_analysis.proof.measured import measured, verdict, words_of
 from protocol_analysis.proof.predicting import predictable, surprises, was_understood
 from protocol_analysis.tables.frames import frame
 
@@ -47,7 +47,8 @@ _MISTAKES = (
     ("HTTP/1.1 to a gRPC server", "none", "gRPC"),
     ("HTTP/2 to an HTTP/1.1 server", "h2c", "HTTP/1.1 only"),
     ("HTTP/2 to a WebSocket server", "h2c", "WebSocket"),
-    ("clear text to a TLS server", "h2c", "TLS, HTTP/1.1 and h2"),
+    ("HTTP/1.1 in the clear to a TLS server", "none", "TLS, HTTP/1.1 and h2"),
+    ("h2c to a TLS server", "h2c", "TLS, HTTP/1.1 and h2"),
     ("TLS to a server without it", "tls_h2_noalpn", "h2c only"),
 )
 
@@ -145,8 +146,8 @@ def mistakes_table(rows: Sequence[Measurement]) -> pd.DataFrame:
         for client in ("h1_get", "grpc_unary"):
             for row in rows:
                 if (row.config, SERVERS[row.server].kind, row.client) == (config, kind, client):
-                    grpc = client.startswith("grpc")
-                    sees = "UNAVAILABLE" if grpc else str(row.status)
+                    how = verdict(row.verdict)
+                    sees = words_of(how, grpc=client.startswith("grpc")).partition(",")[0]
                     key = (mistake, client, sees, row.status, row.flags, row.details)
                     found.setdefault(key, []).append(row.server)
     return frame(((*key, ", ".join(names)) for key, names in found.items()), MISTAKE_COLUMNS)
