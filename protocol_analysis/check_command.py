@@ -19,7 +19,7 @@ from protocol_analysis.arguments import add_input, add_output, say, write
 from protocol_analysis.columns import FINDING_FIELDS, FINDINGS, FINDINGS_WIDE, RULES, SUPPRESSED
 from protocol_analysis.findings.baseline import mark_known, read_baseline, write_baseline
 from protocol_analysis.findings.catalogue import SEVERITIES, catalogue
-from protocol_analysis.findings.checking import check, codes
+from protocol_analysis.findings.checking import codes
 from protocol_analysis.findings.configuration import (
     FAIL_ON,
     TOML_FILE,
@@ -35,13 +35,9 @@ from protocol_analysis.findings.pages import page
 from protocol_analysis.findings.sarif import sarif
 from protocol_analysis.findings.suppressing import (
     SUPPRESS_FILE,
-    Suppression,
-    annotated,
-    idle,
+    findings,
     read_suppressions,
-    suppress,
 )
-from protocol_analysis.model import Problem
 from protocol_analysis.reading import Cluster
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.running import finish, inputs_of, print_rows, said
@@ -133,7 +129,10 @@ def _run_check(options: argparse.Namespace) -> int:
         options.baseline = None  # it is made anew
     known = read_baseline(options.baseline) if options.baseline else {}
     inputs = inputs_of(options)
-    found = _judged(inputs, rows, chosen, options)
+    today = (options.today or datetime.now(UTC).date()).isoformat()
+    found, complaints = findings(inputs, today, options.select, options.ignore, rows)
+    for problem in complaints:
+        say(f"warning: {problem}")
     if options.write_baseline:
         write_baseline(options.write_baseline, found)
         options.baseline, known = options.write_baseline, read_baseline(options.write_baseline)
@@ -147,29 +146,6 @@ def _run_check(options: argparse.Namespace) -> int:
     say(_summary(found))
     failed = any(each.fails(options.fail_on) for each in found)
     return status or (FAILED if failed else 0)
-
-
-def _judged(
-    inputs: Iterable[Cluster],
-    rows: Sequence[Suppression],
-    chosen: Sequence[str],
-    options: argparse.Namespace,
-) -> list[Finding]:
-    """The findings of all clusters, those marked that are suppressed; what suppresses nothing."""
-    found: list[Finding] = []
-    suppressions, wrong = [*rows], list[Problem]()
-    for i in inputs:
-        found += check(
-            i.inventory, i.implementation, i.release, i.meshes, options.select, options.ignore
-        )
-        said_there, misread = annotated(i.inventory)
-        suppressions += said_there
-        wrong += misread
-    today = options.today or datetime.now(UTC).date()
-    found = suppress(found, suppressions, today)
-    for problem in [*wrong, *idle(found, suppressions, today, chosen)]:
-        say(f"warning: {problem}")
-    return found
 
 
 def _print_findings(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from protocol_analysis.compare import EFFECTS, Change, compare
 from protocol_analysis.model import Inventory
+from protocol_analysis.readers import reader
 from protocol_analysis.reading import Cluster
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.wiring import needs, wire
@@ -124,6 +125,20 @@ def upgrade(
         change
         for cluster in clusters
         for change in compare(cluster.inventory, cluster.reader, end, via, cluster.meshes)
+    ]
+
+
+def upgraded(clusters: Sequence[Cluster], end: str | None = None) -> list[Cluster]:
+    """The same clusters, read by another release than today's; by default the newest.
+
+    >>> from protocol_analysis.reading import read
+    >>> [cluster.release for cluster in upgraded(read("data/sample", "v1.8.3").clusters, "v1.9.0")]
+    ['v1.9.0']
+    """
+    ends = [reader(end, cluster.implementation) for cluster in clusters]
+    return [
+        replace(cluster, implementation=by.implementation, release=by.release)
+        for cluster, by in zip(clusters, ends, strict=True)
     ]
 
 

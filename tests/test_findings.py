@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,12 @@ from protocol_analysis import Inventory, RulesetError, load
 from protocol_analysis.findings.catalogue import Rule, catalogue, parse_catalogue
 from protocol_analysis.findings.checking import CHECKS, check, codes
 from protocol_analysis.findings.finding import Finding
+from protocol_analysis.findings.suppressing import findings
+from protocol_analysis.plots import findings_plot
+from protocol_analysis.proof.measured import answer_to
+from protocol_analysis.reading import read
+from protocol_analysis.tables import finding_counts, findings_table, new_findings
+from protocol_analysis.upgrade import upgraded
 from tests.support import ROOT
 
 # At which release each bad manifest is bad; the newest where none is named.
@@ -139,6 +146,42 @@ def test_select_and_ignore() -> None:
             codes([wrong])
 
 
+@rules
+def test_what_a_page_says_of_run_time_was_measured(rule: Rule) -> None:
+    """What the words say of Envoy's flags, the cells of the measured matrix have."""
+    seen = " ".join(answer_to(*cell).words for cell in rule.measured)
+    if rule.measured:
+        assert {
+            flag for flag in re.findall(r"flags (\w+)", rule.shows) if flag not in seen
+        } == set()
+        assert any(
+            status in seen for status in re.findall(r"\b[1-5]\d\d\b|UNAVAILABLE", rule.shows)
+        )
+
+
+def test_findings_of_several_clusters_less_what_is_borne() -> None:
+    """Each cluster by its own reader, in order of the clusters; what is borne is asked."""
+    read_there = read(
+        {
+            "east": "data/sample/east@envoy-gateway:v1.8.3",
+            "west": "data/sample/west@envoy-gateway:v1.3.3",
+        }
+    )
+    found, complaints = findings(read_there.clusters, "2026-11-25", ["AP003", "AP019"])
+    assert {(each.meta.cluster, str(each.by)) for each in found} == {
+        ("east", "envoy-gateway@v1.8.3"),
+        ("west", "envoy-gateway@v1.3.3"),
+    }
+    assert complaints == []
+    table = findings_table(found)
+    counts = finding_counts(table)
+    assert counts["total"].sum() == len(table)
+    assert findings_plot(counts).shows(counts[["error", "warning", "info"]])
+    later, _ = findings(upgraded(read_there.clusters, "v1.9.0"), "2026-11-25", ["AP003", "AP019"])
+    healed = new_findings(findings_table(later), table)
+    assert set(healed["code"]) >= {"AP019"}
+
+
 RULE = (
     "- {code: A, title: t, severity: [SEVERITY], meaning: m, remedy: r, "
     "references: [https://a.example], bad: b, good: g}"
@@ -152,6 +195,14 @@ WRONG = [
         "v0.99.0 is not in the list",
     ),
     (f"{RULE}\n{RULE}".replace("SEVERITY", "{is: info}"), "code A stands twice"),
+    (
+        RULE.replace("SEVERITY", "{is: info}").replace("g}", "g, measured: [{config: none}]}"),
+        "measured without 'client'",
+    ),
+    (
+        RULE.replace("SEVERITY", "{is: info}").replace("g}", "g, measured: none}"),
+        "measured: 'none'; write a list",
+    ),
     (RULE.replace("https://", "see "), "references: a list; write a list of https:// links"),
 ]
 

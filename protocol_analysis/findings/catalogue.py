@@ -7,7 +7,7 @@ none fits the rule says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -19,9 +19,10 @@ from protocol_analysis.rules import implementations, ruleset
 from protocol_analysis.sheets import Sheet, not_a_text, shown
 
 SEVERITIES = ("error", "warning", "info")
-_KEYS = {"code", "title", "severity", "meaning", "shows", "remedy", "references", "bad", "good"}
+_KEYS = {"code", "title", "severity", "meaning", "remedy", "references", "bad", "good"}
 _LINE = {"for", "releases", "grade", "is"}
-_OPTIONAL = {"shows"}
+_OPTIONAL = {"shows", "measured"}
+_CELL = {"config", "server", "client"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,9 @@ class Weight:
 class Rule:
     """One code of the catalogue.
 
-    `shows` is how it looks at run time; `bad` and `good` are small manifests, as alike as can be.
+    `shows` is how it looks at run time, and `measured` the cells of the measured matrix that it was
+    seen in: a configuration, a kind of server, a client. `bad` and `good` are small manifests, as
+    alike as can be.
     """
 
     code: str
@@ -60,6 +63,7 @@ class Rule:
     bad: str
     good: str
     shows: str = ""
+    measured: tuple[tuple[str, str, str], ...] = ()
 
     def severity(self, by: Reader, grade: str = "") -> str | None:
         """How bad a finding is for a reader; None where the rule is not about it."""
@@ -103,7 +107,7 @@ def parse_catalogue(text: str, name: str) -> Mapping[str, Rule]:
     rules: dict[str, Rule] = {}
     for at, raw in enumerate(top if isinstance(top, list) else ()):
         line = sheet.lines[id(top), at]
-        if sheet.mapping("rule", raw, _KEYS, line, _OPTIONAL, _wrong):
+        if sheet.mapping("rule", raw, _KEYS | _OPTIONAL, line, _OPTIONAL, _wrong):
             if raw["code"] in rules:
                 sheet.error(line, f"code {raw['code']} stands twice")
             weights = [_weight(sheet, each, line) for each in raw["severity"]]
@@ -112,9 +116,17 @@ def parse_catalogue(text: str, name: str) -> Mapping[str, Rule]:
                 weights=tuple(filter(None, weights)),
                 references=tuple(raw["references"]),
                 shows=raw.get("shows", ""),
+                measured=tuple(_cells(sheet, raw.get("measured", ()), line)),
             )
     sheet.stop()
     return rules
+
+
+def _cells(sheet: Sheet, raws: Any, line: int) -> Iterator[tuple[str, str, str]]:
+    """What was measured of a rule; whether there is such a cell is for its reader to say."""
+    for raw in raws:
+        if sheet.mapping("measured", raw, _CELL, line):
+            yield raw["config"], raw["server"], raw["client"]
 
 
 def _weight(sheet: Sheet, raw: Any, line: int) -> Weight | None:
@@ -144,6 +156,8 @@ def _wrong(key: str, value: Any) -> str:
         return (
             "" if value and isinstance(value, list) else f"severity: {shown(value)}; write a list"
         )
+    if key == "measured":
+        return "" if isinstance(value, list) else f"measured: {shown(value)}; write a list"
     if key == "references":
         good = value and isinstance(value, list) and all(map(_is_link, value))
         return "" if good else f"references: {shown(value)}; write a list of https:// links"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from protocol_analysis.findings.catalogue import Rule, Weight, catalogue
+from protocol_analysis.proof.cells import CLIENTS, CONFIGS
+from protocol_analysis.proof.measured import answer_to, measured_envoys
 from protocol_analysis.rules import ruleset
 from protocol_analysis.workloads import IGNORE
 
@@ -38,7 +40,7 @@ def page(rule: Rule) -> str:
     parts = [f"# {rule.code}: {rule.title}", rule.meaning]
     parts += ["## Severity", _severities(rule)]
     if rule.shows:
-        parts += ["## At run time", _sentence(rule.shows)]
+        parts += ["## At run time", _sentence(rule.shows), *_measured(rule)]
     parts += ["## Remedy", _sentence(rule.remedy)]
     parts += ["## What breaks it", _yaml(rule.bad), "## What does not", _yaml(rule.good)]
     parts += ["## To bear it", _bearing(rule)]
@@ -92,6 +94,22 @@ def _ranges(held: list[bool], known: Iterable[str]) -> Iterator[str]:
         elif run:
             yield run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}"
             run = []
+
+
+def _measured(rule: Rule) -> list[str]:
+    """A table of the cells that show it, in the newest measured Envoy; nothing where none do."""
+    if not rule.measured:
+        return []
+    rows = [
+        f"| {CONFIGS[config].about} | {kind} | {CLIENTS[client]} | "
+        f"{answer_to(config, kind, client).words} |"
+        for config, kind, client in rule.measured
+    ]
+    head = [
+        "| Envoy speaks | the server takes | the client sends | it meets |",
+        "|---|---|---|---|",
+    ]
+    return [f"Measured with Envoy {measured_envoys()[-1]}:", "\n".join([*head, *rows])]
 
 
 def _bearing(rule: Rule) -> str:

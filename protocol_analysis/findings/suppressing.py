@@ -32,8 +32,10 @@ from pathlib import Path
 from typing import Any
 
 from protocol_analysis.findings.catalogue import catalogue
+from protocol_analysis.findings.checking import check, codes
 from protocol_analysis.findings.finding import Finding, Suppressed
 from protocol_analysis.model import Inventory, Meta, Position, Problem
+from protocol_analysis.reading import Cluster
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.sheets import Sheet, not_a_text, shown
 from protocol_analysis.workloads import IGNORE, Suppressing
@@ -85,6 +87,34 @@ class Suppression:
     def holds(self, today: date) -> bool:
         """Whether it has not expired."""
         return self.expires is None or today <= self.expires
+
+
+def findings(
+    clusters: Iterable[Cluster],
+    today: str,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    suppressions: Sequence[Suppression] = (),
+) -> tuple[list[Finding], list[Problem]]:
+    """The findings of all clusters, and what is wrong with what suppresses them.
+
+    `today` is an ISO date, for what expires. Findings that an object's annotation bears, or one of
+    `suppressions`, are marked. Raises RulesetError for a code that is not known.
+
+    >>> from protocol_analysis.reading import read
+    >>> found, complaints = findings(read("data/sample").clusters, "2026-11-25", ["AP003"])
+    >>> {finding.code for finding in found}, complaints
+    ({'AP003'}, [])
+    """
+    chosen, day = codes(select, ignore), date.fromisoformat(today)
+    found, bearing, wrong = list[Finding](), [*suppressions], list[Problem]()
+    for c in clusters:
+        found += check(c.inventory, c.implementation, c.release, c.meshes, chosen)
+        said_there, misread = annotated(c.inventory)
+        bearing += said_there
+        wrong += misread
+    found = suppress(found, bearing, day)
+    return found, [*wrong, *idle(found, bearing, day, chosen)]
 
 
 def suppress(

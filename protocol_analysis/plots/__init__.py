@@ -6,7 +6,13 @@ those artists, and `Picture.shows` compares them with a table.
 """
 
 from protocol_analysis.drawing import Picture
-from protocol_analysis.plots.counts import OUTCOMES, class_plot, declared_plot, outcome_plot
+from protocol_analysis.plots.counts import (
+    OUTCOMES,
+    class_plot,
+    declared_plot,
+    findings_plot,
+    outcome_plot,
+)
 from protocol_analysis.plots.detecting import quality_plot, quality_shares
 from protocol_analysis.plots.grid import (
     route_kinds_plot,
@@ -32,6 +38,7 @@ __all__ = [
     "declared_matrix_plot",
     "declared_plot",
     "effect_plot",
+    "findings_plot",
     "implementations_plot",
     "outcome_plot",
     "quality_plot",

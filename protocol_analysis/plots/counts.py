@@ -39,6 +39,11 @@ KIND_LOOKS = {
     "ServiceImport": Look("#E69F00", "////"),
     "Backend": Look("#009E73", "...."),
 }
+SEVERITY_LOOKS = {
+    "error": Look("#D55E00", "xxxx"),
+    "warning": Look("#E69F00", "////"),
+    "info": Look("#56B4E9"),
+}
 OUTCOMES = {
     "other-implementation": "another implementation's Gateway",
     "mesh": "its parent is a Service: read by a mesh",
@@ -160,6 +165,36 @@ def outcome_plot(outcomes: pd.DataFrame, references: int | None = None) -> Pictu
         for line, (reason, count) in enumerate(zip(outcomes.index, counts, strict=True)):
             drawn = counted_bar(axis, line, count, PLAIN, f"   {parts[line]}")
             marks.append((str(reason), "total", drawn))
+    return Picture(figure=figure, alt=sentence(". ".join([title, *said])), marks=tuple(marks))
+
+
+def findings_plot(counts: pd.DataFrame) -> Picture:
+    """What was found, by rule and severity, from `finding_counts`.
+
+    >>> table = pd.DataFrame({"error": [2], "total": [2]}, index=["AP003 A value not read"])
+    >>> findings_plot(table).alt
+    '2 findings by 1 rule. AP003 A value not read: error 2.'
+    """
+    severities = _kinds(counts)
+    title = f"{_count(_total(counts), 'finding')} by {_count(len(counts), 'rule')}"
+    parts = [_parts(counts.loc[rule, severities]) for rule in counts.index]
+    said = [f"{rule}: {part}" for rule, part in zip(counts.index, parts, strict=True)]
+    marks: list[Mark] = []
+    with plain_style():
+        codes = [str(rule).partition(" ")[0] for rule in counts.index]
+        figure, (axis,) = bar_panels(title, "each rule's findings by severity", codes, 1)
+        axis.set_xlim(0, _largest(counts[["total"]]) * 4)
+        for line, (rule, part) in enumerate(zip(counts.index, parts, strict=True)):
+            left = 0
+            for severity in severities:
+                count = int(counts.loc[rule, severity])
+                look = SEVERITY_LOOKS.get(severity, PLAIN)
+                marks.append(
+                    (str(rule), severity, box(axis, (left, line - 0.34, count, 0.68), look))
+                )
+                left += count
+            named = str(rule).partition(" ")[2]
+            write(axis, left, line, f"  {part}:  {named}", va="center", size=SMALL)
     return Picture(figure=figure, alt=sentence(". ".join([title, *said])), marks=tuple(marks))
 
 

@@ -71,9 +71,14 @@ class Outcome:
         """Whether all of them work."""
         return all(each.name == "ok" for each in self.verdicts)
 
-    def __str__(self) -> str:
+    @property
+    def words(self) -> str:
+        """What the client sees: `502, flags UPE`."""
         grpc = self.client.startswith("grpc")
-        return f"{self.kind}: {' or '.join(words_of(each, grpc=grpc) for each in self.verdicts)}"
+        return " or ".join(words_of(each, grpc=grpc) for each in self.verdicts)
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.words}"
 
 
 def measured_envoys() -> tuple[str, ...]:
@@ -195,14 +200,34 @@ def outcomes(
     config = config_of(resolution, alpn)
     if config and client == "ws" and resolution.route.kind == "GRPCRoute":
         config = "grpc"  # its listener upgrades nothing, whatever is spoken behind it
+    return list(_answers(config or "", client, measured_version(envoy)).values())
+
+
+def answer_to(config: str, kind: str, client: str, envoy: str | None = None) -> Outcome:
+    """What servers of a kind answer a client through a configuration, as measured.
+
+    Raises ProofError where there is no such cell.
+
+    >>> str(answer_to("none", "gRPC", "grpc_unary"))
+    'gRPC: UNAVAILABLE, flags UPE'
+    """
+    answers = _answers(config, client, measured_version(envoy))
+    if kind not in answers:
+        raise ProofError(f"nothing was measured of {config!r}, {kind!r} and {client!r}")
+    return answers[kind]
+
+
+@cache
+def _answers(config: str, client: str, envoy: str) -> dict[str, Outcome]:
+    """What each kind of server answers a client through a configuration."""
     found: dict[str, list[str]] = {}
-    for row in _rows(measured_version(envoy)):
+    for row in _rows(envoy):
         if (row.config, row.client) == (config, client):
             found.setdefault(SERVERS[row.server].kind, []).append(row.verdict)
-    return [
-        Outcome(kind=kind, client=client, verdicts=tuple(map(verdict, dict.fromkeys(names))))
+    return {
+        kind: Outcome(kind=kind, client=client, verdicts=tuple(map(verdict, dict.fromkeys(names))))
         for kind, names in found.items()
-    ]
+    }
 
 
 @cache

@@ -24,7 +24,9 @@ from protocol_analysis.tables.detecting import (
 from protocol_analysis.tables.findings import (
     FINDING_COLUMNS,
     RULE_COLUMNS,
+    finding_counts,
     findings_table,
+    new_findings,
     rules_table,
 )
 from protocol_analysis.tables.frames import check, use_notebook_display
@@ -140,10 +142,12 @@ __all__ = [
     "declared_table",
     "effect_table",
     "evidence_table",
+    "finding_counts",
     "findings_table",
     "knowledge_table",
     "measured_table",
     "mistakes_table",
+    "new_findings",
     "numbers_table",
     "on_the_wire_table",
     "outcome_table",

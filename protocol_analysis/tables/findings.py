@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from protocol_analysis.findings.catalogue import SEVERITIES, Rule
+from protocol_analysis.findings.catalogue import SEVERITIES, Rule, catalogue
 from protocol_analysis.findings.finding import Finding
 from protocol_analysis.tables.frames import frame, text
 
@@ -66,6 +66,35 @@ def findings_table(rows: Iterable[Finding]) -> pd.DataFrame:
         ),
         FINDING_COLUMNS,
     )
+
+
+def finding_counts(findings: pd.DataFrame) -> pd.DataFrame:
+    """How many findings of a `findings_table` count, by code and severity; the worst codes first.
+
+    A line per code with its title, a column per severity and `total`.
+
+    >>> finding_counts(findings_table([])).columns.to_list()
+    ['error', 'warning', 'info', 'total']
+    """
+    live = findings[findings["suppressed"] == ""]
+    counts = pd.crosstab(live["code"], live["severity"]).reindex(
+        columns=[*SEVERITIES], fill_value=0
+    )
+    counts = counts.sort_values([*SEVERITIES], ascending=False, kind="stable").astype("int64")
+    counts.index = pd.Index(
+        [f"{code} {catalogue()[code].title}" for code in counts.index], name="rule", dtype="string"
+    )
+    counts.columns = pd.Index([*SEVERITIES])
+    return counts.assign(total=counts.sum(axis=1))
+
+
+def new_findings(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """The lines of a second `findings_table` that have none alike in the first, by fingerprint.
+
+    >>> new_findings(findings_table([]), findings_table([])).empty
+    True
+    """
+    return after[~after["fingerprint"].isin(before["fingerprint"])]
 
 
 def _rank(finding: Finding) -> tuple[object, ...]:
