@@ -19,7 +19,6 @@ from protocol_analysis.proof.wires import (
     FIRST_WORDS,
     NOWHERE,
     Address,
-    TooMuch,
     Wire,
     connect,
     look_up,
@@ -54,6 +53,15 @@ class Asking:
         if tls.spoken:
             facts = replace(facts, secure=await self._side(secure=True))
         return self._row(facts)
+
+    def broken(self, error: Exception) -> Probed:
+        """The row where asking itself has failed: nothing can be told."""
+        self._note(
+            "probe", f"asking failed, which is a fault of this program: {type(error).__name__}"
+        )
+        reached = self.address != NOWHERE
+        nothing = Side(http1=None, http2=None)
+        return self._row(Facts(reachable=reached, clear=nothing, tls=None))
 
     async def _reach(self) -> Wire | None:
         """A connection to the first address that accepts one."""
@@ -118,7 +126,7 @@ class Asking:
                 if alpn:
                     await wire.secure(alpn, self._server_name())
                 answer = await ask(wire, self._to(bool(alpn)))
-        except (OSError, steps.NotSpoken, TooMuch) as error:
+        except Exception as error:  # noqa: BLE001 - one question never costs the others
             if wire and ask is steps.greeted:
                 answer = steps.handshake_failure(error, self.timeout, wire.head)
             else:

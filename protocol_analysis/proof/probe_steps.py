@@ -20,6 +20,7 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import h2.settings
 import h11
 import wsproto
@@ -48,6 +49,10 @@ _REFUSALS = {400, 497}
 
 class NotSpoken(Exception):  # noqa: N818 - an answer, no fault
     """The other end speaks something else; the message says what was seen."""
+
+
+class Untold(Exception):  # noqa: N818 - an answer, no fault
+    """The other end does not let itself be asked; the message says how."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +92,15 @@ def failure(error: Exception, timeout: float) -> Answer:
         return Answer(spoken=False, text=text)
     if isinstance(error, NotSpoken):
         return Answer(spoken=False, text=str(error))
+    if isinstance(error, Untold):
+        return Answer(spoken=None, text=str(error))
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or "refused").replace("_", " ").lower()
         return Answer(spoken=False, text=f"no TLS is agreed on: {reason}")
-    return Answer(spoken=False, text="the connection was closed without an answer")
+    if isinstance(error, OSError):
+        return Answer(spoken=False, text="the connection was closed without an answer")
+    # Whatever it is, it is about this question only.
+    return Answer(spoken=None, text=f"the question could not be asked: {type(error).__name__}")
 
 
 def handshake_failure(error: Exception, timeout: float, head: bytes) -> Answer:
@@ -270,7 +280,12 @@ class _Http2:
         pseudo.append((":authority", self.to.authority))
         # Pseudo-headers come first.
         extra = sorted([*extra, ("user-agent", USER_AGENT)], key=lambda e: not e[0].startswith(":"))
-        self.connection.send_headers(number, [*pseudo, *extra], end_stream=end)
+        if self.gone:
+            raise Untold("GOAWAY instead of an answer")
+        try:
+            self.connection.send_headers(number, [*pseudo, *extra], end_stream=end)
+        except h2.exceptions.TooManyStreamsError:
+            raise Untold("SETTINGS allow no request, MAX_CONCURRENT_STREAMS is 0") from None
         stream = self.streams[number] = _Stream()
         await self.wire.send(self.connection.data_to_send())
         return stream
@@ -280,19 +295,23 @@ class _Http2:
         extra = [("content-type", "application/grpc"), ("te", "trailers")]
         number = self.connection.get_next_available_stream_id()
         stream = await self.request("POST", path, extra, end=False)
-        self.connection.send_data(number, message, end_stream=True)
-        await self.wire.send(self.connection.data_to_send())
+        # The window may be smaller than the message, until the server has seen who asks.
+        window = self.connection.local_flow_control_window
+        await self.until(lambda _: stream.ended or window(number) >= len(message))
+        if not stream.ended:
+            self.connection.send_data(number, message, end_stream=True)
+            await self.wire.send(self.connection.data_to_send())
         return stream
 
     async def until(self, done: Callable[[_Http2], bool]) -> None:
         """Read, and answer what HTTP/2 itself asks, until something is the case."""
         while not done(self):
+            if self.gone:
+                raise Untold("GOAWAY instead of an answer")
             await self.wire.send(self.connection.data_to_send())
             data = await self.wire.receive()
             if not data:
                 raise _other(self.wire, "HTTP/2")
-            if self.gone:
-                raise NotSpoken("GOAWAY instead of an answer")
             if len(self.preface) < _FRAME:
                 self.preface += data[:_FRAME]
             if not may_be_settings(self.preface):
