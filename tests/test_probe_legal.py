@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import ssl
 import struct
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,9 +19,12 @@ pytest.importorskip("trustme", reason="needs the extra: pip install 'protocol-an
 import h2.config
 import h2.connection
 import h2.events
+import trustme
 
 from protocol_analysis.proof import asking, probe_steps
+from protocol_analysis.proof.probe_answers import Answer
 from protocol_analysis.proof.probed import Probed
+from protocol_analysis.proof.probing import probe
 from tests.test_probe_hostile import ACKNOWLEDGED, SETTINGS, Handler, Reader, Writer, asked, says
 
 H2C = "kubernetes.io/h2c"
@@ -127,7 +135,7 @@ async def answers(reader: Reader, writer: Writer) -> None:
 
 @pytest.mark.parametrize("step", ["http1", "websocket", "http2", "greeted"])
 def test_a_question_that_fails_costs_no_other(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(*_: object) -> probe_steps.Answer:
+    async def fail(*_: object) -> Answer:
         raise RuntimeError("s3cr3t")
 
     monkeypatch.setattr(probe_steps, step, fail)
@@ -154,3 +162,124 @@ def test_an_endpoint_that_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch) 
     rows, _ = asked(answers, answers)
     assert sorted(str(row.recommended.value) for row in rows) == ["None", "http"]
     assert all(row.facts.reachable for row in rows)
+
+
+def line(said: bytes, *, first: bool = False, wait: float = 0) -> Handler:
+    """A protocol of lines, which answers each; what has no end of a line is waited for."""
+
+    async def handle(reader: Reader, writer: Writer) -> None:
+        if first:
+            await asyncio.sleep(wait)
+            writer.write(said)
+        while data := await reader.read(65_536):
+            if data.endswith(b"\n") and not first:
+                writer.write(said)
+
+    return handle
+
+
+# Who answers in the clear → http/1.1, tls, the row.
+LINES: dict[str, tuple[Handler, tuple[Any, ...]]] = {
+    "memcached": (line(b"ERROR\r\n"), (False, False, "other")),
+    "redis": (line(b"-ERR unknown command\r\n"), (False, False, "other")),
+    "a banner that is late": (line(b"220 hi\r\n", first=True, wait=0.3), (False, False, "other")),
+    "http/1.0": (
+        says(OK.replace(b"1.1", b"1.0")), (False, False, "http-1.0"),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lines() -> dict[str, Probed]:
+    rows, _ = asked(*(handler for handler, _ in LINES.values()), timeout=0.6)
+    return dict(zip(LINES, rows, strict=True))
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_what_is_plainly_no_http_is_told(name: str, lines: dict[str, Probed]) -> None:
+    row = lines[name]
+    found = (row.as_dict()["http/1.1"], row.as_dict()["tls"], row.recommended.row)
+    assert found == LINES[name][1], evidence(row)
+
+
+def secured(**options: Any) -> ssl.SSLContext:
+    """TLS of a server: `wants` a certificate, `only` one name, `newest` version, `alpn`."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("backend.example").configure_cert(context)
+    if options.get("wants"):
+        authority.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+    if newest := options.get("newest"):
+        context.maximum_version = newest
+    if only := options.get("only"):
+        unknown = ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        context.sni_callback = lambda _, name, __: None if name == only else unknown
+    context.set_alpn_protocols(options.get("alpn", []))
+    return context
+
+
+@contextlib.contextmanager
+def blocking(context: ssl.SSLContext | None, alert: bytes = b"") -> Iterator[str]:
+    """A server whose alerts are sent, as those of asyncio are not; HTTP/1.1 inside TLS."""
+
+    def serve(one: socket.socket) -> None:
+        with contextlib.suppress(OSError), one:
+            if context is None:
+                if one.recv(65_536)[:1] == b"\x16":
+                    one.sendall(alert)
+                return
+            with context.wrap_socket(one, server_side=True) as inside:
+                if inside.recv(65_536).startswith(b"GET"):
+                    inside.sendall(OK)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                one, _ = listening.accept()
+                one.settimeout(5)
+                threading.Thread(target=serve, args=(one,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+# A server of TLS → the row, http/1.1, and what is said as evidence.
+REFUSING: dict[str, tuple[dict[str, Any], tuple[str, bool | None], str]] = {
+    "a certificate, TLS 1.3": (
+        {"wants": True}, ("tls-refused", None), "certificate required|closed after the handshake",
+    ),
+    "a certificate, TLS 1.2": (
+        {"wants": True, "newest": ssl.TLSVersion.TLSv1_2}, ("tls-refused", None), "alert",
+    ),
+    "another name": ({"only": "backend.example"}, ("tls-refused", None), "unrecognized name"),
+    "ALPN without HTTP": ({"alpn": ["acme-tls/1"]}, ("tls-h1", True), "ALPN chooses nothing"),
+    "h2 that is not spoken": ({"alpn": ["h2"]}, ("tls-h1-misnegotiated", True), "ALPN h2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSING)
+def test_tls_that_takes_no_stranger_is_not_judged(name: str) -> None:
+    options, expected, said = REFUSING[name]
+    with blocking(secured(**options)) as endpoint:
+        (row,) = probe([endpoint], timeout=1)
+    assert (row.recommended.row, row.as_dict()["http/1.1"]) == expected, evidence(row)
+    assert any(each in evidence(row) for each in said.split("|")), evidence(row)
+
+
+def test_an_older_tls_is_not_judged() -> None:
+    """Alert 70, protocol_version, which a server says that has TLS 1.1 at most."""
+    with blocking(None, alert=b"\x15\3\1\0\2\2\x46") as endpoint:
+        (row,) = probe([endpoint], timeout=1)
+    assert (row.recommended.row, row.as_dict()["http/1.1"]) == ("tls-refused", None)
+    assert "alert protocol version" in evidence(row)
+
+
+def test_the_right_name_is_taken() -> None:
+    with blocking(secured(only="backend.example")) as endpoint:
+        (row,) = probe([endpoint], timeout=1, sni="backend.example")
+    assert row.recommended.row == "tls-h1", evidence(row)
