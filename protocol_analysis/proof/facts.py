@@ -1,6 +1,7 @@
 """What was seen of an endpoint → what it speaks, and which appProtocol is right for it. Pure.
 
-Each fact has three values: it is spoken, something else is, or nothing was answered in time (None).
+Each fact has three values: it is spoken, something else is, or it cannot be told (None), because
+nothing was answered in time or nobody could be asked.
 Silence means nothing where everything is silent. Where something is spoken it means no: a server
 that waits for more of what it takes for its own protocol does not speak the other one.
 

@@ -57,7 +57,7 @@ def _hold(folder: Path, running: list[Held]) -> None:
                 running.append(_start(folder, order["name"], order["argv"], dies))
             except OSError as error:  # no such program
                 (folder / f"{order['name']}.log").write_text(str(error), encoding="utf-8")
-                (folder / f"{order['name']}.exit").write_text("127", encoding="utf-8")
+                _tell_end(folder, order["name"], 127)
     finally:
         _end(running)
         shutil.rmtree(folder, ignore_errors=True)
@@ -110,13 +110,16 @@ def _start(folder: Path, name: str, argv: list[str], dies: Callable[[], None]) -
             stderr=log,
             preexec_fn=dies,  # noqa: PLW1509 - it calls the kernel and nothing else
         )
-    teller = threading.Thread(target=_tell_end, args=(folder, name, program), daemon=True)
+    teller = threading.Thread(target=_wait, args=(folder, name, program), daemon=True)
     teller.start()
     return program, teller
 
 
-def _tell_end(folder: Path, name: str, program: subprocess.Popen[bytes]) -> None:
-    status = program.wait()
+def _wait(folder: Path, name: str, program: subprocess.Popen[bytes]) -> None:
+    _tell_end(folder, name, program.wait())
+
+
+def _tell_end(folder: Path, name: str, status: int) -> None:
     with contextlib.suppress(OSError):  # the folder has gone first
         half = folder / f"{name}.half"
         half.write_text(str(status), encoding="utf-8")

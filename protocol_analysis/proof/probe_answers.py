@@ -39,7 +39,7 @@ class To:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came of a question: spoken or not, or None where nothing came in time; and in words.
+    """What came of a question: spoken or not, or None where it cannot be told; and in words.
 
     `code` is the status of HTTP; `turns_away`, that it is one which ports of TLS give to clear
     text; `grpc`, that a gRPC server has answered, `no_grpc`, that another one has;
