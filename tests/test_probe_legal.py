@@ -127,6 +127,48 @@ def test_silence_is_not_said_where_it_was_goaway(legal: dict[str, Probed]) -> No
     assert said == "GOAWAY instead of an answer"
 
 
+def answering(status: str, kind: str = "text/plain") -> Handler:
+    """HTTP/2 with the same answer to everything; a reset, where there is no status."""
+
+    async def handle(reader: Reader, writer: Writer) -> None:
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        connection.initiate_connection()
+        data = await reader.read(65_536)
+        if not data.startswith(b"PRI"):
+            return
+        while data:
+            for event in connection.receive_data(data):
+                if not isinstance(event, h2.events.RequestReceived):
+                    continue
+                if status:
+                    headers = [(":status", status), ("content-type", kind)]
+                    connection.send_headers(event.stream_id, headers, end_stream=True)
+                else:
+                    connection.reset_stream(event.stream_id)
+            writer.write(connection.data_to_send())
+            data = await reader.read(65_536)
+
+    return handle
+
+
+# What answers the Check of gRPC's health service → whether that shows that there is no gRPC.
+CHECKED: dict[str, tuple[Handler, bool]] = {
+    "a page": (answering("200"), True),
+    "no such page": (answering("404"), True),
+    "strangers are kept out": (answering("401"), False),
+    "not now": (answering("503"), False),
+    "a reset": (answering(""), False),
+    "grpc": (answering("200", "application/grpc"), False),
+}
+
+
+def test_an_answer_that_is_no_grpc_is_told_from_none() -> None:
+    rows, _ = asked(*(handler for handler, _ in CHECKED.values()))
+    found = {name: row.facts.clear.no_grpc for name, row in zip(CHECKED, rows, strict=True)}
+    assert found == {name: no_grpc for name, (_, no_grpc) in CHECKED.items()}
+    assert all(row.facts.h2c for row in rows)
+
+
 async def answers(reader: Reader, writer: Writer) -> None:
     if (await reader.read(65_536)).startswith(b"GET"):
         writer.write(OK)
