@@ -26,6 +26,9 @@ from protocol_analysis.proof.probed import (
 )
 from protocol_analysis.readings import word_of
 
+_GRPC = "grpc"  # HTTP/2 to Envoy Gateway, and to its author what is spoken upon it too
+_NO_GRPC_SEEN = "HTTP/2 is spoken; whether gRPC is cannot be told."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
@@ -133,9 +136,9 @@ def _judged(facts: Facts, port: Coverage) -> Declaration:
     if value is None:
         verdict, text = NONE_DECLARED, "no appProtocol is declared"
     elif meant := meanings().get(value) or meanings().get(value.casefold()):
-        as_meant = _as_meant(facts, meant)
+        as_meant, seen = _as_meant(facts, meant)
         verdict = None if as_meant is None else AS_DECLARED if as_meant else OTHERWISE
-        text = f"{value} is declared, which means: {meant.text}"
+        text = f"{value} is declared, which means: {meant.text}{seen}"
     else:
         verdict, text = None, f"{value!r} is declared; what it means is not known"
     sent = port.resolution.sent
@@ -149,12 +152,20 @@ def _judged(facts: Facts, port: Coverage) -> Declaration:
     )
 
 
-def _as_meant(facts: Facts, meant: Meaning) -> bool | None:
+def _as_meant(facts: Facts, meant: Meaning) -> tuple[bool | None, str]:
+    """Whether an endpoint is what a value means, and what was seen of it beside its bytes."""
     spoken = speaks(facts, meant.upstream, tls=meant.tls)
-    if (meant.upstream, meant.tls) == ("http/1.1", True):
+    side = facts.secure if meant.tls else facts.clear
+    if spoken and meant.use == "websocket" and not side.websocket:
+        # Another path may have one.
+        return None, " No WebSocket was accepted at the path that was asked; --path asks another."
+    if spoken and meant.value == _GRPC and not side.grpc:
+        said = "What answers a call of gRPC is no gRPC." if side.no_grpc else _NO_GRPC_SEEN
+        return (False if side.no_grpc else None), f" {said}"
+    if meant.use == "http" and meant.tls:
         # HTTPS may become HTTP/2 by ALPN, as `Meaning.is_met` has it.
-        return spoken or speaks(facts, "auto", tls=True)
-    return spoken
+        return spoken or speaks(facts, "auto", tls=True), ""
+    return spoken, ""
 
 
 def _unknown(text: str) -> Declaration:

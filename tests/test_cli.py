@@ -428,3 +428,19 @@ def test_a_secret_is_never_shown(tmp_path: Path) -> None:
         done = module("resolve", str(tmp_path), "-o", output)
         assert done.returncode == 3
         assert b"hunter2" not in done.stdout + done.stderr
+
+
+def test_an_interrupt_before_there_is_a_command_is_quiet() -> None:
+    code = (
+        "import runpy, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'protocol_analysis.cli':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "runpy.run_module('protocol_analysis', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

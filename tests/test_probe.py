@@ -32,6 +32,10 @@ SIDES = st.builds(
     rfc8441=SEEN,
     only_upgrades=st.booleans(),
     turns_away=st.booleans(),
+    http10=st.booleans(),
+    no_grpc=st.booleans(),
+    other=st.booleans(),
+    refused=st.booleans(),
 )
 FACTS = st.builds(
     Facts,
@@ -53,6 +57,23 @@ ROWS: dict[str, tuple[Facts, str, str | None]] = {
     "silence after garbage": (Facts(reachable=True, clear=Side(http2=None)), "unsure", None),
     "a banner": (Facts(reachable=True, speaks_first=True), "other", None),
     "garbage": (Facts(reachable=True), "other", None),
+    # Its TLS is asked with bytes that have no end of a line.
+    "a line of another protocol, then silence": (
+        Facts(reachable=True, tls=None, clear=Side(other=True)), "other", None,
+    ),
+    "http/1.0": (
+        Facts(reachable=True, clear=Side(http1=True, http10=True)), "http-1.0", "http",
+    ),
+    "tls that takes no client": (
+        Facts(reachable=True, tls=True, secure=Side(http1=None, http2=None, refused=True)),
+        "tls-refused", None,
+    ),
+    "tls, a line of another protocol, then silence": (
+        Facts(reachable=True, tls=True, secure=Side(http2=None, other=True)), "tls-other", None,
+    ),
+    "tls, h2 chosen and not spoken": (
+        Facts(reachable=True, tls=True, alpn="h2", secure=H1), "tls-h1-misnegotiated", None,
+    ),
     "http": (Facts(reachable=True, clear=H1), "http", "http"),
     # What is silent to other questions waits for more of its own protocol.
     "http, then silence": (

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ spec:
     - {{port: 8, name: secured}}
     - {{port: 9, name: ws, appProtocol: kubernetes.io/ws}}
     - {{port: 10, name: tcp, appProtocol: tcp}}
+    - {{port: 11, name: wss, appProtocol: kubernetes.io/wss}}
 ---
 apiVersion: multicluster.x-k8s.io/v1alpha1
 kind: ServiceImport
@@ -61,6 +63,11 @@ H1 = Facts(reachable=True, clear=Side(http1=True))
 H2C = Facts(reachable=True, clear=Side(http2=True))
 TLS_H2 = Facts(reachable=True, tls=True, alpn="h2", secure=Side(http2=True))
 TLS_H1 = Facts(reachable=True, tls=True, secure=Side(http1=True))
+WS = Facts(reachable=True, clear=Side(http1=True, websocket=True))
+TLS_WS = Facts(reachable=True, tls=True, secure=Side(http1=True, websocket=True))
+GRPC, NO_GRPC = Side(http2=True, grpc="answers"), Side(http2=True, no_grpc=True)
+GRPC_PORT = "cart.shop.svc.clusterset.local:2"
+REFUSED = Facts(reachable=True, tls=True, secure=Side(http1=None, http2=None, refused=True))
 SILENT = Facts(reachable=True, tls=None, clear=Side(http1=None, http2=None))
 # Endpoint, what it speaks → what is declared, the verdict, what is spoken to it, whether it works.
 JUDGED: dict[str, tuple[str, Facts, tuple[str | None, str | None, str | None, bool | None]]] = {
@@ -93,8 +100,30 @@ JUDGED: dict[str, tuple[str, Facts, tuple[str | None, str | None, str | None, bo
         "cart.shop.svc:5", H1, ("acme.example/x", None, "http/1.1", True),
     ),
     "a policy has TLS": ("cart.shop.svc:8", TLS_H2, (None, "not declared", "auto+tls", True)),
-    "websocket is HTTP/1.1": (
-        "cart.shop.svc:9", H1, ("kubernetes.io/ws", "as declared", "http/1.1", True),
+    "websocket": (
+        "cart.shop.svc:9", WS, ("kubernetes.io/ws", "as declared", "http/1.1", True),
+    ),
+    # Only one path was asked.
+    "http without websocket": (
+        "cart.shop.svc:9", H1, ("kubernetes.io/ws", None, "http/1.1", True),
+    ),
+    "websocket over tls alone": (
+        "cart.shop.svc:9", TLS_WS, ("kubernetes.io/ws", "not what is declared", "http/1.1", False),
+    ),
+    "secure websocket": (
+        "cart.shop.svc:11", TLS_WS, ("kubernetes.io/wss", "as declared", "http/1.1", False),
+    ),
+    "secure http without websocket": (
+        "cart.shop.svc:11", TLS_H1, ("kubernetes.io/wss", None, "http/1.1", False),
+    ),
+    "grpc": (GRPC_PORT, replace(H2C, clear=GRPC), ("grpc", "as declared", "h2", True)),
+    "grpc that is another use of HTTP/2": (
+        GRPC_PORT, replace(H2C, clear=NO_GRPC), ("grpc", "not what is declared", "h2", True),
+    ),
+    "grpc that did not let itself be asked": (GRPC_PORT, H2C, ("grpc", None, "h2", True)),
+    "grpc that is HTTP/1.1": (GRPC_PORT, H1, ("grpc", "not what is declared", "h2", False)),
+    "https that takes no client": (
+        "cart.shop.svc:3", REFUSED, ("https", None, "http/1.1", False),
     ),
     "any bytes will do": ("cart.shop.svc:10", SILENT, ("tcp", "as declared", "http/1.1", None)),
     "silence decides nothing": (
@@ -102,7 +131,7 @@ JUDGED: dict[str, tuple[str, Facts, tuple[str | None, str | None, str | None, bo
     ),
     "nobody there": ("cart.shop.svc:1", Facts(), ("kubernetes.io/h2c", None, "h2", None)),
     "an import has a name of its own": (
-        "cart.shop.svc.clusterset.local:2", H2C, ("grpc", "as declared", "h2", True),
+        GRPC_PORT, replace(H2C, clear=GRPC), ("grpc", "as declared", "h2", True),
     ),
 }  # fmt: skip
 # Endpoint → what is said where nothing is found.
@@ -137,6 +166,16 @@ def test_what_is_declared_is_judged(name: str, shop: Path) -> None:
     assert (found.value, found.verdict, found.spoken, found.works) == expected
     assert found.at
     assert f"{shop}:{found.at.line}:{found.at.column}" in found.text
+
+
+def test_what_was_seen_beside_the_bytes_is_said(shop: Path) -> None:
+    said = {
+        "cart.shop.svc:9": (H1, "No WebSocket was accepted at the path that was asked"),
+        GRPC_PORT: (replace(H2C, clear=NO_GRPC), "What answers a call of gRPC is no gRPC"),
+    }
+    for endpoint, (facts, text) in said.items():
+        assert text in of(load(shop), endpoint, facts).text
+    assert "cannot be told" in of(load(shop), GRPC_PORT, H2C).text
 
 
 @pytest.mark.parametrize("endpoint", NOT_FOUND)
@@ -177,7 +216,8 @@ def test_a_service_that_is_declared_twice(shop: Path) -> None:
 def test_every_meaning_can_be_met_and_missed(value: str, shop: Path) -> None:
     shop.write_text(SHOP.replace("kubernetes.io/h2c", value), encoding="utf-8")
     inventory = load(shop)
-    found = {of(inventory, "cart.shop.svc:1", f).verdict for f in (H1, H2C, TLS_H1, TLS_H2)}
+    seen = (WS, replace(H2C, clear=GRPC), TLS_WS, TLS_H2)
+    found = {of(inventory, "cart.shop.svc:1", facts).verdict for facts in seen}
     met = {"as declared"} if value == "tcp" else {"as declared", "not what is declared"}
     assert found == met
 

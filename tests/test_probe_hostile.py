@@ -113,7 +113,7 @@ HEADERS = OK + f"x-key: {SECRET}\r\nset-cookie: {SECRET}\r\n".encode()
 # Who answers, and the row of recommended.yaml that is taken. These are ended by time.
 STALLING: dict[str, tuple[Handler, str]] = {
     "never says anything": (says(), "silent"),
-    "drips a byte per tick": (says(again=b"H", every=0.05), "unsure"),
+    "drips a byte per tick": (says(again=b"H", every=0.05), "other"),
     "drips HTTP/1.1 headers": (says(OK, again=b"a: b\r\n", every=0.05), "unsure"),
     "drips SETTINGS": (says(again=SETTINGS, every=0.05), "unsure"),
     "SETTINGS, then GOAWAY": (says(SETTINGS, b"\0\0\x08\7\0\0\0\0\0" + bytes(8)), "unsure"),
@@ -123,7 +123,7 @@ STALLING: dict[str, tuple[Handler, str]] = {
     "SETTINGS in pieces, then garbage": (
         says(again=b"\0\0\0\4\0", every=0.02), "other",
     ),
-    "a TLS alert to everything": (says(b"\x15\3\3\0\2\2\x28"), "tls-other"),
+    "a TLS alert to everything": (says(b"\x15\3\3\0\2\2\x28"), "tls-refused"),
 }  # fmt: skip
 # These are ended by what they say, or by how much of it.
 FLOODING: dict[str, tuple[Handler, str]] = {
@@ -142,13 +142,13 @@ FLOODING: dict[str, tuple[Handler, str]] = {
     "a flood of CONTINUATION": (
         says(SETTINGS, b"\0\0\0\1\0\0\0\0\1", again=b"\0\0\0\t\0\0\0\0\1" * 200), "other",
     ),
-    "closes at once": (close_at_once, "other"),
-    "resets": (reset, "other"),
+    "closes at once": (close_at_once, "unsure"),
+    "resets": (reset, "unsure"),
     "echoes": (echo, "other"),
     "an endless banner": (says(first=True, again=b"x" * 4096), "other"),
     "garbage to each question": (garbage(), "other"),
     "a TLS record without an end": (
-        says(b"\x16\3\3\x3f\xff\2\0\xff\xff", again=b"\0" * 4_096), "tls-other",
+        says(b"\x16\3\3\x3f\xff\2\0\xff\xff", again=b"\0" * 4_096), "tls-refused",
     ),
     "endless empty TLS records": (says(again=b"\x16\3\3\0\0" * 100), "other"),
 }  # fmt: skip
@@ -278,7 +278,8 @@ def test_tls_that_wants_a_certificate_is_tls(version: ssl.TLSVersion) -> None:
     context.verify_mode = ssl.CERT_REQUIRED
     context.maximum_version = version
     (row,), _ = asked(says(OK + b"\r\n"), ssl=context)
-    assert (row.facts.tls, row.recommended.row) == (True, "tls-other")
+    assert (row.facts.tls, row.recommended.row) == (True, "tls-refused")
+    assert row.as_dict()["http/1.1"] is row.as_dict()["h2"] is None
 
 
 def test_what_is_asked_is_harmless() -> None:

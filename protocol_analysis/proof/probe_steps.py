@@ -12,21 +12,22 @@ https://www.rfc-editor.org/rfc/rfc8441#section-4
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 import h2.settings
 import h11
 import wsproto
 import wsproto.events
 
-from protocol_analysis.proof.facts import is_tls, may_be_settings
-from protocol_analysis.proof.wires import MOST_BYTES, TooMuch, Wire
+from protocol_analysis.proof.facts import may_be_settings
+from protocol_analysis.proof.probe_answers import HTTP1, Answer, NotSpoken, To, Untold, other
+from protocol_analysis.proof.wires import MOST_BYTES, Wire
 
 USER_AGENT = "protocol-analysis-probe"
 _HEALTH = "/grpc.health.v1.Health/Check"
@@ -44,68 +45,13 @@ _FRAME = 9  # bytes of the head of a frame
 _HEALTHY = {0, 5}
 # What a server of TLS says to clear text, beside a redirect to https.
 _REFUSALS = {400, 497}
-
-
-class NotSpoken(Exception):  # noqa: N818 - an answer, no fault
-    """The other end speaks something else; the message says what was seen."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class To:
-    """Whom a request is for: `scheme` is http or https."""
-
-    scheme: str
-    authority: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came of a question: spoken or not, or None where nothing came in time; and in words.
-
-    `code` is the status of HTTP; `turns_away`, that it is one which ports of TLS give to clear
-    text; `grpc`, that a gRPC server has answered; `alpn`, what TLS has chosen.
-    """
-
-    spoken: bool | None
-    text: str
-    code: int | None = None
-    turns_away: bool = False
-    grpc: bool = False
-    alpn: str | None = None
-
-
-Ask = Callable[[Wire, To], Awaitable[Answer]]
-
-
-def failure(error: Exception, timeout: float) -> Answer:
-    """What an exception tells of the other end."""
-    if isinstance(error, TimeoutError):
-        return Answer(spoken=None, text=f"no answer within {timeout:g} s")
-    if isinstance(error, TooMuch):
-        text = f"more than {MOST_BYTES // 1024} KiB without an answer"
-        return Answer(spoken=False, text=text)
-    if isinstance(error, NotSpoken):
-        return Answer(spoken=False, text=str(error))
-    if isinstance(error, ssl.SSLError):
-        reason = (error.reason or "refused").replace("_", " ").lower()
-        return Answer(spoken=False, text=f"no TLS is agreed on: {reason}")
-    return Answer(spoken=False, text="the connection was closed without an answer")
-
-
-def handshake_failure(error: Exception, timeout: float, head: bytes) -> Answer:
-    """Whether a handshake that failed was with TLS at all, by the first bytes that came back."""
-    seen = failure(error, timeout)
-    if is_tls(head):
-        return Answer(spoken=True, text=f"TLS that does not accept this client; {seen.text}")
-    return seen
+_KEEP_OUT = {401, 403, 407, 429}
 
 
 async def greeted(wire: Wire, _: To) -> Answer:
     """What the handshake of TLS has come to."""
-    version = wire.tls.version() if wire.tls else None
     chosen = wire.tls.selected_alpn_protocol() if wire.tls else None
-    text = f"{version}, ALPN {chosen or 'chooses nothing'}; the certificate is not verified"
+    text = f"{wire.version}, ALPN {chosen or 'chooses nothing'}; the certificate is not verified"
     return Answer(spoken=True, text=text, alpn=chosen)
 
 
@@ -128,17 +74,26 @@ async def http1(wire: Wire, to: To) -> Answer:
         try:
             event = connection.next_event()
         except h11.RemoteProtocolError:
-            raise _other(wire, "HTTP/1.1") from None
+            raise other(wire, "HTTP/1.1") from None
         if event is h11.NEED_DATA:
             connection.receive_data(await wire.receive())
+            # A line of another protocol would be waited for the end of.
+            if not HTTP1.startswith(wire.told[: len(HTTP1)]):
+                raise other(wire, "HTTP/1.1")
         elif isinstance(event, h11.Response):
             location = dict(event.headers).get(b"location", b"")
             away = event.status_code in _REFUSALS or location.startswith(b"https:")
             version = event.http_version.decode()
             text = f"GET {to.path}: {event.status_code}, HTTP/{version}"
-            return Answer(spoken=True, text=text, code=event.status_code, turns_away=away)
+            return Answer(
+                spoken=True,
+                text=text,
+                code=event.status_code,
+                turns_away=away,
+                http10=version == "1.0",
+            )
         elif not isinstance(event, h11.InformationalResponse):
-            raise _other(wire, "HTTP/1.1")
+            raise other(wire, "HTTP/1.1")
 
 
 async def websocket(wire: Wire, to: To) -> Answer:
@@ -162,7 +117,7 @@ async def websocket(wire: Wire, to: To) -> Answer:
                 text = f"upgrade of {to.path}: refused, {event.status_code}"
                 return Answer(spoken=False, text=text, code=event.status_code)
         if not data:
-            raise _other(wire, "a WebSocket")
+            raise other(wire, "a WebSocket")
 
 
 async def http2(wire: Wire, to: To) -> Answer:
@@ -270,7 +225,12 @@ class _Http2:
         pseudo.append((":authority", self.to.authority))
         # Pseudo-headers come first.
         extra = sorted([*extra, ("user-agent", USER_AGENT)], key=lambda e: not e[0].startswith(":"))
-        self.connection.send_headers(number, [*pseudo, *extra], end_stream=end)
+        if self.gone:
+            raise Untold("GOAWAY instead of an answer")
+        try:
+            self.connection.send_headers(number, [*pseudo, *extra], end_stream=end)
+        except h2.exceptions.TooManyStreamsError:
+            raise Untold("SETTINGS allow no request, MAX_CONCURRENT_STREAMS is 0") from None
         stream = self.streams[number] = _Stream()
         await self.wire.send(self.connection.data_to_send())
         return stream
@@ -280,28 +240,32 @@ class _Http2:
         extra = [("content-type", "application/grpc"), ("te", "trailers")]
         number = self.connection.get_next_available_stream_id()
         stream = await self.request("POST", path, extra, end=False)
-        self.connection.send_data(number, message, end_stream=True)
-        await self.wire.send(self.connection.data_to_send())
+        # The window may be smaller than the message, until the server has seen who asks.
+        window = self.connection.local_flow_control_window
+        await self.until(lambda _: stream.ended or window(number) >= len(message))
+        if not stream.ended:
+            self.connection.send_data(number, message, end_stream=True)
+            await self.wire.send(self.connection.data_to_send())
         return stream
 
     async def until(self, done: Callable[[_Http2], bool]) -> None:
         """Read, and answer what HTTP/2 itself asks, until something is the case."""
         while not done(self):
+            if self.gone:
+                raise Untold("GOAWAY instead of an answer")
             await self.wire.send(self.connection.data_to_send())
             data = await self.wire.receive()
             if not data:
-                raise _other(self.wire, "HTTP/2")
-            if self.gone:
-                raise NotSpoken("GOAWAY instead of an answer")
+                raise other(self.wire, "HTTP/2")
             if len(self.preface) < _FRAME:
                 self.preface += data[:_FRAME]
             if not may_be_settings(self.preface):
-                raise _other(self.wire, "HTTP/2")
+                raise other(self.wire, "HTTP/2")
             try:
                 for event in self.connection.receive_data(data):
                     self._see(event)
             except Exception:  # noqa: BLE001 - a hostile answer may upset a parser in any way
-                raise _other(self.wire, "HTTP/2") from None
+                raise other(self.wire, "HTTP/2") from None
 
     async def end(self) -> None:
         """Say GOAWAY."""
@@ -331,12 +295,9 @@ def _grpc_answer(what: str, stream: _Stream, *, there: bool) -> Answer:
     grpc = stream.grpc or stream.grpc_status is not None
     if not grpc:
         said = f"{stream.status}, no gRPC" if stream.status is not None else "reset, no gRPC"
-        return Answer(spoken=False, text=f"{what}: {said}", code=stream.status)
+        # Whoever keeps strangers out, or cannot now, does not say what is behind.
+        tells = stream.status is not None and stream.status < 500
+        no_grpc = tells and stream.status not in _KEEP_OUT
+        return Answer(spoken=False, text=f"{what}: {said}", code=stream.status, no_grpc=no_grpc)
     said = "answered" if stream.grpc_status is None else f"grpc-status {stream.grpc_status}"
     return Answer(spoken=there, text=f"{what}: {said}", grpc=True)
-
-
-def _other(wire: Wire, what: str) -> NotSpoken:
-    if not wire.head:
-        return NotSpoken("the connection was closed without an answer")
-    return NotSpoken(f"what is answered is not {what}")

@@ -52,7 +52,7 @@ class Probed:
         return recommended(self.facts)
 
     def as_dict(self) -> dict[str, Any]:
-        """The `probe` row. In it null is what cannot be told: nothing was answered in time.
+        """The `probe` row. In it null is what cannot be told, and `evidence` says why.
 
         `http/1.1`, `websocket` and `rfc8441` (WebSocket over HTTP/2) hold in the clear or over TLS;
         `h2c` is HTTP/2 in the clear, by prior knowledge, `h2` HTTP/2 over TLS. `alpn` is what was

@@ -79,6 +79,10 @@ async def _all(asked: Sequence[tuple[Endpoint, float, str | None, str]]) -> list
 
     async def one(what: tuple[Endpoint, float, str | None, str]) -> Probed:
         async with gate:
-            return await Asking(*what).all()
+            asking = Asking(*what)
+            try:
+                return await asking.all()
+            except Exception as error:  # noqa: BLE001 - one endpoint never costs the others
+                return asking.broken(error)
 
     return await asyncio.gather(*map(one, asked))

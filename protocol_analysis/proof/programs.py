@@ -77,13 +77,25 @@ class Programs:
             time.sleep(_POLL)
         return found
 
+    def end_of(self, name: str) -> int:
+        """The status that a program ends with, however long it takes. Raises ProofError."""
+        told = self.folder / f"{name}.exit"
+        while not told.exists():
+            if self.keeper.poll() is not None:
+                raise _no_keeper()
+            time.sleep(_POLL)
+        return int(told.read_text(encoding="utf-8"))
+
+    def words(self, name: str) -> str:
+        """What a program has written."""
+        try:
+            return (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
     def last_words(self, name: str) -> str:
         """The last lines that a program has written, in one."""
-        try:
-            text = (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            text = ""
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        lines = [line.strip() for line in self.words(name).splitlines() if line.strip()]
         return " | ".join(lines[-_LAST_LINES:]) or "it said nothing"
 
 

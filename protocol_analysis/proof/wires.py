@@ -31,12 +31,18 @@ class TooMuch(Exception):  # noqa: N818 - what happened, no fault of this progra
 
 @dataclass(slots=True)
 class Wire:
-    """A connection. `left` is how many bytes may still be read, `head` the first that came."""
+    """A connection. `left` is how many bytes may still be read, `head` the first that came.
+
+    `told` is the first of what was received: inside TLS, where there is TLS, whose `version` is
+    that of the handshake.
+    """
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     left: int = MOST_BYTES
     head: bytes = b""
+    told: bytes = b""
+    version: str | None = None
     tls: ssl.SSLObject | None = None
     arrived: ssl.MemoryBIO | None = None
     leaving: ssl.MemoryBIO | None = None
@@ -52,6 +58,12 @@ class Wire:
 
     async def receive(self) -> bytes:
         """The next bytes; none at the end. Raises TooMuch, OSError."""
+        data = await self._received()
+        if len(self.told) < _HEAD:
+            self.told += data[:_HEAD]
+        return data
+
+    async def _received(self) -> bytes:
         if not self.tls:
             return await self._raw()
         while True:
@@ -75,7 +87,7 @@ class Wire:
             finally:
                 # An alert leaves too.
                 await self._flush()
-        self.tls = tls
+        self.tls, self.version = tls, tls.version()
         await self._flush()
 
     async def close(self) -> None:
