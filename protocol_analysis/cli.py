@@ -1,13 +1,14 @@
 """`protocol-analysis`: thin. Data goes to standard output, everything else to standard error.
 
-Exit status: 0 done, 2 wrong usage, 3 some input could not be read.
+Exit status: 0 done, 1 `propagation` found what it was to fail on, 2 wrong usage, 3 some input could
+not be read.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -38,11 +39,13 @@ from protocol_analysis.coverage import coverage
 from protocol_analysis.explain import explain
 from protocol_analysis.formats import Columns, Row, printable, render
 from protocol_analysis.manifests import split_reader
+from protocol_analysis.multicluster.fleets import read_fleet
 from protocol_analysis.portability import portability
 from protocol_analysis.probing import add_probe
+from protocol_analysis.propagating import add_propagation, failed, order_of, propagated
 from protocol_analysis.proving import add_prove
 from protocol_analysis.readers import everyone, reader, warning_of
-from protocol_analysis.reading import Cluster, read
+from protocol_analysis.reading import Cluster, Read, read
 from protocol_analysis.readings import resolve
 from protocol_analysis.releases import RulesetError, line_of
 from protocol_analysis.rules import implementations, ruleset
@@ -129,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         help="IMPLEMENTATION or IMPLEMENTATION@RELEASE; repeatable; default: all that are known",
     )
     add_output(command, _run_portability)
+    add_propagation(commands, _run_propagation)
     add_prove(commands)
     add_probe(commands)
     command = commands.add_parser(
@@ -143,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _inputs(options: argparse.Namespace) -> list[Cluster]:
+def _inputs(options: argparse.Namespace, reading: Callable[..., Read] = read) -> list[Cluster]:
     """What is named without a cluster, then each cluster, with who reads it."""
     if not options.paths and not options.cluster:
         msg = "no PATH given; name a file, a folder, - for standard input, or --cluster NAME=PATH"
@@ -158,7 +162,7 @@ def _inputs(options: argparse.Namespace) -> list[Cluster]:
     # Clusters first: a release that is not known is told before anything is read.
     named = read(dict(options.cluster), *asked).clusters if options.cluster else ()
     _warn(options.mesh, options)
-    clusters = [*(read(options.paths, *asked).clusters if options.paths else ()), *named]
+    clusters = [*(reading(options.paths, *asked).clusters if options.paths else ()), *named]
     for warning in dict.fromkeys(filter(None, (cluster.warning for cluster in clusters))):
         say(f"warning: {warning}")
     return clusters
@@ -267,6 +271,14 @@ def _run_portability(options: argparse.Namespace) -> int:
     rows = [row.as_dict() for i in inputs for row in portability(i.inventory, readers)]
     columns = portability_columns([str(each) for each in readers or everyone()])
     return _finish(options, inputs, rows, columns, PORTABILITY_WIDE, PORTABILITY_FIELDS)
+
+
+def _run_propagation(options: argparse.Namespace) -> int:
+    inputs = _inputs(options, read_fleet)
+    if options.order:
+        return _finish(options, inputs, *order_of(inputs, options))
+    printed = propagated(inputs, options)
+    return _finish(options, inputs, *printed) or failed(printed[0], options)
 
 
 def _finish(

@@ -29,10 +29,13 @@ def read_fleet(
     [None]
     """
     found = read(manifests, release, implementation, namespace, progress, meshes)
-    folders = _folders(found.inventory, manifests) if isinstance(manifests, str) else []
-    if len(folders) < 2 or found.names != [None]:
+    if found.names != [None] or not (isinstance(manifests, str) or len(manifests) == 1):
         return found
-    named = {folder: f"{str(manifests).rstrip('/')}/{folder}" for folder in folders}
+    path = manifests if isinstance(manifests, str) else next(iter(manifests))
+    folders = _folders(found.inventory, path)
+    if len(folders) < 2:
+        return found
+    named = {folder: f"{path.rstrip('/')}/{folder}" for folder in folders}
     return read(named, release, implementation, namespace, progress, meshes)
 
 

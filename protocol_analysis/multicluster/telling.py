@@ -1,4 +1,4 @@
-"""Stories about exports: the path of one port, imports by field, one release dragged along. Pure."""
+"""Stories of exports: the path of one port, imports by field, one release dragged along. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from protocol_analysis.multicluster.ordering import Step, apart, applied
 from protocol_analysis.multicluster.propagation import Propagation, propagation
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import word_of
-from protocol_analysis.releases import line_of, release_key
+from protocol_analysis.releases import release_key
+from protocol_analysis.rulebook import line_releases
 from protocol_analysis.rules import ruleset
 
 
@@ -39,6 +40,11 @@ class Field:
     field: str
     wanted: str
     found: str
+
+    @property
+    def same(self) -> bool:
+        """Whether the import says what its exports give it."""
+        return self.wanted == self.found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +133,8 @@ def dragged(
     if chosen is None:
         return []
     rules = ruleset(chosen.implementation)
-    last = {line_of(release): release for release in rules.releases if line_of(release)}
     low = release_key(rules.pick(start)[0])
-    releases = [r for line, r in last.items() if release_key(r) >= low or line == line_of(start)]
+    releases = [each for each in line_releases(rules) if release_key(each) >= low]
     found = []
     for release in releases:
         moved = [replace(c, release=release) if c is chosen else c for c in clusters]
@@ -140,14 +145,14 @@ def dragged(
     return found
 
 
-def prefixes(clusters: Sequence[Cluster], steps: Sequence[Step]) -> list[int]:
-    """How many pairs of sides differ at first and after each step, resolved anew each time.
+def prefixes(clusters: Sequence[Cluster], steps: Sequence[Step], most: int = 40) -> list[int]:
+    """How many pairs of sides differ at first and after each of the first steps, resolved anew.
 
     >>> prefixes([], [])
     [0]
     """
     counts, now = [_apart(clusters)], list(clusters)
-    for step in steps:
+    for step in steps[:most]:
         if not step.blocked:
             now = applied(now, step)
             counts.append(_apart(now))
