@@ -1,4 +1,9 @@
-"""Manifests as clusters: those that are named, or one for each folder of a folder."""
+"""Manifests as clusters: those that are named, or one for each folder of a folder.
+
+A repository with a folder per cluster is common, and naming the folder is enough then. It counts as
+such where exports and imports lie in two or more of the folders right below it, and none elsewhere:
+what lies in other folders beside them is of no cluster, and is left out.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from protocol_analysis.model import BackendRef, Position, Service, ServicePort
+from protocol_analysis.model import MCS, BackendRef, Position, Service, ServicePort
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
 from protocol_analysis.multicluster.disagreeing import Disagreement, worst
 from protocol_analysis.multicluster.exporting import Import, Name, Port, Shared, shared
@@ -60,9 +60,10 @@ class Propagation:
 
     @property
     def service_port(self) -> str:
-        """`namespace/name:port`; with the transport where that is not TCP."""
-        number, transport = self.port
-        return f"{self.name[0]}/{self.name[1]}:{number}{'' if transport == 'TCP' else transport}"
+        """`namespace/name:port`; with transport and API group where those are unusual."""
+        (namespace, name, group), (number, transport) = self.name, self.port
+        more = ("" if transport == "TCP" else transport, "" if group == MCS else group)
+        return " ".join(filter(None, (f"{namespace}/{name}:{number}", *more)))
 
     def as_dict(self) -> dict[str, Any]:
         """A row, as the command prints it."""

@@ -71,12 +71,22 @@ SAFE_ORDER_COLUMNS = {
     "left": "int64",
     "blocked": "string",
 }
-CONTROLLER_COLUMNS = dict.fromkeys(
-    ("controller", "import", "derived", "conflict", "nothing", "by_hand", "unverified"), "string"
-)
-UNAIDED_COLUMNS = dict.fromkeys(
-    ("service_port", "cluster", "meant", "by_http_route", "by_grpc_route"), "string"
-)
+CONTROLLER_COLUMNS = {
+    "controller": "string",
+    "import": "string",
+    "derived": "string",
+    "conflict": "string",
+    "nothing": "string",
+    "by_hand": "string",
+    "unverified": "string",
+}
+UNAIDED_COLUMNS = {
+    "service_port": "string",
+    "cluster": "string",
+    "meant": "string",
+    "by_http_route": "string",
+    "by_grpc_route": "string",
+}
 MARK = " !"
 
 
@@ -157,7 +167,7 @@ def _cell(rows: Sequence[Propagation]) -> str:
 def marks_are_differences(matrix: pd.DataFrame) -> bool:
     """Whether exactly those lines have a mark in which not all cells say the same.
 
-    >>> marks_are_differences(pd.DataFrame({"a": ["h2"], "b": ["h2 !"]}))
+    >>> marks_are_differences(pd.DataFrame({"a": ["h2"], "b": ["tcp !"]}))
     True
     """
     for _, line in matrix.iterrows():
