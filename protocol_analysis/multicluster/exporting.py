@@ -16,6 +16,7 @@ from protocol_analysis.model import Inventory, Meta, Position, Service, ServiceP
 from protocol_analysis.reading import Cluster
 from protocol_analysis.scope import Scope
 
+EXTERNAL = "ExternalName"  # a Service of that type cannot be exported
 Name = tuple[str, str, str]  # namespace, name, API group of export and import
 Port = tuple[int, str]  # number and transport: what a port is reached by
 
@@ -50,8 +51,9 @@ class Export:
 
     @property
     def ports(self) -> tuple[ServicePort, ...]:
-        """The ports that are exported; those without a number cannot be reached."""
-        ports = self.service.ports if self.service else ()
+        """The ports that are exported: none of a mere name, and none without a number."""
+        named = self.service and self.service.type == EXTERNAL
+        ports = self.service.ports if self.service and not named else ()
         return tuple(port for port in ports if port.number is not None)
 
 
@@ -157,5 +159,6 @@ def _one_of(services: Sequence[Service]) -> tuple[Service | None, tuple[Meta, ..
     return first, tuple(each.meta for each in rest if _says(each) != _says(first))
 
 
-def _says(service: Service) -> list[tuple[Port, str, str | None]]:
-    return [(key_of(port), port.name, port.app_protocol) for port in service.ports]
+def _says(service: Service) -> list[tuple[Port, str, str]]:
+    """What is compared; the order of ports is not, nor an empty text with nothing."""
+    return sorted((key_of(port), port.name, port.app_protocol or "") for port in service.ports)

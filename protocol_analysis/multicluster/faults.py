@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from protocol_analysis.model import Meta, Position, Service, ServicePort
 from protocol_analysis.multicluster.controllers import Controller
 from protocol_analysis.multicluster.disagreeing import Disagreement, clash, judged, kinds
-from protocol_analysis.multicluster.exporting import Export, Import, Shared
+from protocol_analysis.multicluster.exporting import EXTERNAL, Export, Import, Shared
 from protocol_analysis.multicluster.hearing import Ear
 from protocol_analysis.multicluster.merging import Claim, MergedPort, why_older
 from protocol_analysis.readings import word_of
@@ -21,6 +21,7 @@ class Faults:
 
     def __init__(self, of: Shared, heard: Mapping[str, Ear], controller: Controller) -> None:
         self.of, self.heard, self.controller = of, heard, controller
+        self._told: set[tuple[str, str]] = set()
 
     def meant(self, port: MergedPort) -> str:
         """What is spoken to the Service of the oldest export, in its own cluster."""
@@ -31,12 +32,12 @@ class Faults:
         meta, text = export.meta, ""
         if not export.service:
             text = f"no Service {meta.namespace}/{meta.name} in this cluster; Valid is False"
-        elif export.service.type == "ExternalName":
+        elif export.service.type == EXTERNAL:
             text = "a Service that is only a name cannot be exported; Valid is False"
         if text:
             fault = self._fault("no service", export.cluster, meta, meta.position, why=text)
             return [fault]
-        return self._namesakes(export.cluster, export.namesakes)
+        return self._namesakes("export", export.cluster, export.namesakes)
 
     def of_claim(self, port: MergedPort, claim: Claim, meant: str) -> list[Disagreement]:
         """What a younger export says otherwise, or what its own cluster makes of the same."""
@@ -70,29 +71,38 @@ class Faults:
     ) -> list[Disagreement]:
         """What is wrong with a port that is on the import, as it should."""
         ear = self.heard[found.cluster]
-        faults = self._namesakes(found.cluster, found.namesakes)
+        faults = self._namesakes("import", found.cluster, found.namesakes)
         value, wanted = here.app_protocol or None, self.controller.carried(port)
         spoken = ear.word(found.service, here)
-        if value == wanted == port.app_protocol:
-            if spoken == meant:
-                return faults
-            return [*faults, self._otherwise(found.cluster, found.service, here, port, meant)]
+        if here.name != port.port.name:
+            why = f"{port.winner.cluster} exports it by another name ({port.port.position})"
+            faults.append(self._unlike(found, here, port, "name", why))
         if value == wanted and spoken == meant:
             return faults
-        fault = self._fault(
-            "edited" if value else "lost",
-            found.cluster,
-            found.service.meta,
-            here.where,
-            port=here,
-            field="appProtocol",
-            found=value,
-            wanted=port.app_protocol,
-            winner=port.winner.cluster,
-            why=self._why_other(value, wanted, port),
-        )
+        if value == wanted == port.app_protocol:
+            return [*faults, self._otherwise(found.cluster, found.service, here, port, meant)]
+        fault = self._unlike(found, here, port, "appProtocol", self._why_other(value, wanted, port))
         answers = ear.references(found.service, port.key)
         return [*faults, judged(fault, answers, meant, spoken)]
+
+    def _unlike(
+        self, found: Import, here: ServicePort, port: MergedPort, field: str, why: str
+    ) -> Disagreement:
+        """A field of an import that is not what the exports give it: lost, or edited."""
+        said = _said(here, field)
+        return self._fault(
+            "edited" if said else "lost",
+            found.cluster,
+            found.service.meta,
+            here.where if field == "appProtocol" else here.position,
+            port=here,
+            field=field,
+            found=said,
+            wanted=_said(port.port, field),
+            winner=port.winner.cluster,
+            why=why,
+            meets="nothing: a port is reached by its number" if field == "name" else "",
+        )
 
     def missing_port(self, found: Import, port: MergedPort, meant: str) -> Disagreement:
         """A port that is exported, on an import that does not have it."""
@@ -217,12 +227,14 @@ class Faults:
             return f"no export declares it; if it is written here: {self.controller.by_hand}"
         return f"{port.winner.cluster} declares it ({port.port.where})"
 
-    def _namesakes(self, cluster: str, namesakes: Sequence[Meta]) -> list[Disagreement]:
+    def _namesakes(self, side: str, cluster: str, namesakes: Sequence[Meta]) -> list[Disagreement]:
+        """Other objects of the name, told once and not for each port."""
+        if (side, cluster) in self._told:
+            return []
+        self._told.add((side, cluster))
+        why = "it stands elsewhere too, and says otherwise there"
         return [
-            self._fault(
-                "ambiguous", cluster, meta, meta.position, why=f"it stands at {meta.position}"
-            )
-            for meta in namesakes
+            self._fault("ambiguous", cluster, meta, meta.position, why=why) for meta in namesakes
         ]
 
     def _fault(
@@ -260,7 +272,7 @@ class Faults:
 def _said(port: ServicePort, field: str) -> str | None:
     if field == "port":
         return f"{port.number}/{port.transport}"
-    return port.name if field == "name" else port.app_protocol
+    return (port.name if field == "name" else port.app_protocol) or None
 
 
 def _overruled(field: str, cluster: str, here: str, meant: str) -> str:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from protocol_analysis.model import Service, ServicePort
-from protocol_analysis.multicluster.exporting import Export, Port, Shared, key_of
+from protocol_analysis.multicluster.exporting import EXTERNAL, Export, Port, Shared, key_of
 
 DIFFERS = ("port", "name", "appProtocol")  # what of a port two exports may disagree on
 
@@ -114,7 +114,7 @@ ded161af6ea9596cd9e878c61ed4f4e8d5cf8401/pkg/apis/v1beta1/serviceexport.go
     for export in exported.exports:
         type_of = export.service.type if export.service else ""
         reason = "NoService" if not export.service else "Valid"
-        reason = "InvalidServiceType" if type_of == "ExternalName" else reason
+        reason = "InvalidServiceType" if type_of == EXTERNAL else reason
         said = [("Valid", "True" if reason == "Valid" else "False", reason, "")]
         reason = "PortConflict" if texts else "NoConflicts"
         said.append(("Conflict", "True" if texts else "False", reason, "; ".join(texts)))

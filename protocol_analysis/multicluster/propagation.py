@@ -63,7 +63,8 @@ class Propagation:
         """`namespace/name:port`; with transport and API group where those are unusual."""
         (namespace, name, group), (number, transport) = self.name, self.port
         more = ("" if transport == "TCP" else transport, "" if group == MCS else group)
-        return " ".join(filter(None, (f"{namespace}/{name}:{number}", *more)))
+        where = f"{namespace}/{name}{f':{number}' if number else ''}"
+        return " ".join(filter(None, (where, *more)))
 
     def as_dict(self) -> dict[str, Any]:
         """A row, as the command prints it."""
@@ -130,17 +131,18 @@ class _Table:
         for port in ports:
             meant, wanted = self.faults.meant(port), self.controller.carried(port)
             for row in (*self._exported(port, meant), *self._imported(port, meant)):
-                of: _Cells = {"port": port.key, "winner": port.winner.cluster, "wanted": wanted}
-                yield self._row(meant=meant, **of, **row)
+                told: _Cells = {"port": port.key, "winner": port.winner.cluster, "wanted": wanted}
+                yield self._row(meant=meant, **told, **row)
         known = {port.key for port in ports}
         for key in sorted({k for each in self.of.imports for k in _keys(each)} - known):
             for row in self._unexported(key):
                 yield self._row(port=key, **row)
-        for export in self.of.exports if not ports else ():
-            if faults := self.faults.of_export(export):
-                yield self._row(
-                    cluster=export.cluster, side="export", faults=faults, at=export.meta.position
-                )
+        # What cannot be exported is told beside the first port that others export.
+        of: _Cells = {"port": ports[0].key, "meant": self.faults.meant(ports[0])} if ports else {}
+        for export in self.of.exports:
+            faults = [] if export.ports else self.faults.of_export(export)
+            if faults:
+                yield self._row(cluster=export.cluster, side="export", faults=faults, **of)
 
     def _exported(self, port: MergedPort, meant: str) -> Iterator[_Cells]:
         """The Services: the oldest export's, and those of the others that have this port."""
@@ -185,12 +187,11 @@ class _Table:
         service: Service | None = None,
         here: ServicePort | None = None,
         word: str = NO_PORT,
-        at: Position | None = None,
     ) -> Propagation:
         """A side of a cluster; without `service` and `here` it has nothing, and `word` says so."""
         ear = self.heard[cluster]
         said = ear.hear(service, here) if service and here else None
-        position = here.where if here else at or faults[0].position
+        position = here.where if here else faults[0].position
         return Propagation(
             cluster=cluster,
             side=side,
