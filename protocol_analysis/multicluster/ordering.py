@@ -90,7 +90,23 @@ def safe_order(
     >>> [step.action for step in steps[-2:]], steps[-1].blocked
     (['upgrade to v1.9.0', 'upgrade to v1.9.0'], '')
     """
-    search = _Search(clusters, reader(to), controller_of(controller))
+    end, writes = reader(to), controller_of(controller)
+    now, steps = list(clusters), list[Step]()
+    while True:
+        taken, blocked = _steps(_Search(now, end, writes))
+        steps += taken
+        for step in taken:
+            now = applied(now, step)
+        # Whoever was upgraded may read a value that settles what could not be settled before.
+        if not taken:
+            return [
+                *(replace(step, number=at) for at, step in enumerate(steps, start=1)),
+                *blocked,
+            ]
+
+
+def _steps(search: _Search) -> tuple[list[Step], list[Step]]:
+    """Safe steps until none is left or none is safe, and those that are left."""
     waiting = search.moves()
     taken: list[Step] = []
     moved = True
@@ -99,12 +115,12 @@ def safe_order(
         for move in list(waiting):
             if not search.parts(move):
                 search.take(move)
-                left = search.left()
-                taken.append(replace(move, number=len(taken) + 1, left=left))
+                taken.append(replace(move, left=search.left()))
                 waiting.remove(move)
                 moved = True
-    blocked = [replace(move, blocked=search.parts(move), left=search.left()) for move in waiting]
-    return [*taken, *blocked]
+    return taken, [
+        replace(move, blocked=search.parts(move), left=search.left()) for move in waiting
+    ]
 
 
 def applied(clusters: Sequence[Cluster], step: Step) -> list[Cluster]:
