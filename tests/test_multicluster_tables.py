@@ -96,15 +96,19 @@ def test_the_matrix_is_drawn_cell_for_cell() -> None:
     picture = propagation_plot(matrix)
     assert picture.shows(matrix_lines(matrix))
     assert picture.alt.startswith("3 of 14 exported ports are not spoken alike in every cluster.")
-    few = propagation_plot(matrix, most=2)
-    assert few.shows(matrix_lines(matrix).head(2))
+    many = pd.concat([matrix.set_axis([f"{n}{at}" for n in matrix.index]) for at in range(5)])
+    wide = pd.concat([many.add_suffix(str(at)) for at in range(6)], axis=1)
+    drawn = matrix_lines(wide)
+    assert drawn.shape == (40, 8)
+    assert propagation_plot(wide).shows(drawn)
+    assert all(name.startswith("west") for name in drawn.columns[drawn.isin(["http/1.1 !"]).any()])
     assert propagation_plot(matrix.head(0)).data.empty
 
 
 def test_releases_are_drawn_as_counted() -> None:
     table = dragged_table(dragged(CLUSTERS, "west"))
     assert list(table.index)[0::6] == ["v1.3.3", "v1.9.0"]
-    picture = dragged_plot(table, "west")
+    picture = dragged_plot(table)
     assert picture.data["ports"].astype(int).to_dict() == table["ports"].to_dict()
-    assert "v1.3.3 4" in picture.alt
+    assert "by the release of west's gateway: v1.3.3 4" in picture.alt
     assert dragged_plot(dragged_table([])).data.empty

@@ -51,6 +51,7 @@ class Field:
 class Dragged:
     """The fleet with one cluster at another release: how many ports do not agree, and why."""
 
+    cluster: str
     release: str
     ports: int
     kinds: tuple[tuple[str, int], ...]
@@ -141,8 +142,25 @@ def dragged(
         rows = propagation(moved, controller)
         kinds = Counter(fault.kind.kind for row in rows if not row.agrees for fault in row.faults)
         ports = {(row.name, row.port) for row in rows if not row.agrees}
-        found.append(Dragged(release=release, ports=len(ports), kinds=tuple(sorted(kinds.items()))))
+        found.append(
+            Dragged(
+                cluster=chosen.name or "",
+                release=release,
+                ports=len(ports),
+                kinds=tuple(sorted(kinds.items())),
+            )
+        )
     return found
+
+
+def order_decides_nothing(clusters: Sequence[Cluster], controller: str = KEP) -> bool:
+    """Whether the same comes out when the clusters are read the other way round.
+
+    >>> order_decides_nothing([])
+    True
+    """
+    rows = propagation(clusters, controller)
+    return propagation(clusters[::-1], controller) == rows
 
 
 def prefixes(clusters: Sequence[Cluster], steps: Sequence[Step], most: int = 40) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -29,50 +31,64 @@ _MEANINGS = {
     "no import": "exported elsewhere, not imported here",
     "no port": "the import does not have this port",
 }
+_LINES, _COLUMNS = 40, 8  # what there is room for
 _HEIGHT, _PLOT = 3.1, (0.09, 0.17, 0.86, 0.55)
 
 
-def propagation_plot(matrix: pd.DataFrame, most: int = 40) -> Picture:
+def propagation_plot(matrix: pd.DataFrame) -> Picture:
     """What is spoken to each exported port in each cluster, from a `propagation_matrix`.
 
-    The lines of `data` are `namespace service:port`; `!` is what is not meant.
+    The lines of `data` are `namespace service:port`; `!` is what is not meant. Of many, those are
+    drawn that `matrix_lines` gives.
 
     >>> table = pd.DataFrame({"east": ["h2"], "west": ["http/1.1 !"]}, index=["shop/cart:80"])
     >>> propagation_plot(table).data.loc["shop cart:80", "west"]
     'http/1.1 !'
     """
-    shown = matrix_lines(matrix).iloc[:most]
-    rest = len(matrix) - len(shown)
-    apart = int(sum(line.astype(str).str.endswith(_MARK).any() for _, line in shown.iterrows()))
-    title = f"{apart:,} of {len(shown):,} exported ports are not spoken alike in every cluster"
-    more = f"; {rest:,} more are in the table" if rest else ""
+    shown = matrix_lines(matrix)
+    apart = sum(_marked(line) for _, line in matrix.iterrows())
+    title = f"{apart:,} of {len(matrix):,} exported ports are not spoken alike in every cluster"
+    lines, columns = (whole - part for whole, part in zip(matrix.shape, shown.shape, strict=True))
+    rest = [f"{n:,} {what}" for n, what in ((lines, "ports"), (columns, "clusters")) if n > 0]
+    more = f"; {' and '.join(rest)} more are in the table" if rest else ""
     subtitle = f"! is not what the oldest export's own cluster speaks; by namespace{more}"
     words = dict.fromkeys(str(word) for word in shown.to_numpy().ravel())
     return grid(shown, title, subtitle, {word: _look(word) for word in words}, joined=False)
 
 
 def matrix_lines(matrix: pd.DataFrame) -> pd.DataFrame:
-    """A `propagation_matrix` with its lines named as they are drawn: a panel for each namespace.
+    """What is drawn of a `propagation_matrix`: the lines and columns with the most marks first.
 
-    Those with a mark come first, namespace by namespace, as far as there is room.
+    A line is named `namespace service:port`, so that each namespace is a panel.
+
+    >>> matrix_lines(pd.DataFrame({"a": ["h2"]}, index=["shop/cart:80"])).index.to_list()
+    ['shop cart:80']
     """
-    marked = [line.astype(str).str.endswith(_MARK).any() for _, line in matrix.iterrows()]
-    names = [str(name).split("/", 1)[0] for name in matrix.index]
-    urgent = {name for name, mark in zip(names, marked, strict=True) if mark}
+    marked = [_marked(line) for _, line in matrix.iterrows()]
+    spaces = [str(name).split("/", 1)[0] for name in matrix.index]
+    urgent = {space for space, mark in zip(spaces, marked, strict=True) if mark}
     order = sorted(
-        range(len(names)), key=lambda i: (names[i] not in urgent, names[i], not marked[i])
+        range(len(spaces)), key=lambda i: (spaces[i] not in urgent, spaces[i], not marked[i])
     )
-    found = matrix.iloc[order]
-    return found.set_axis([str(name).replace("/", " ", 1) for name in found.index], axis=0)
+    lines = matrix.iloc[order[:_LINES]]
+    counts = [-sum(str(cell).endswith(_MARK) for cell in lines[name]) for name in lines.columns]
+    kept = sorted(sorted(range(len(counts)), key=lambda i: counts[i])[:_COLUMNS])
+    names = [str(name).replace("/", " ", 1) for name in lines.index]
+    return lines.iloc[:, kept].set_axis(names, axis=0)
 
 
-def dragged_plot(found: pd.DataFrame, cluster: str = "") -> Picture:
+def _marked(line: pd.Series[Any]) -> bool:
+    return any(str(cell).endswith(_MARK) for cell in line)
+
+
+def dragged_plot(found: pd.DataFrame) -> Picture:
     """How many ports do not agree, release by release, from a `dragged_table`.
 
     >>> table = pd.DataFrame({"ports": [2, 0]}, index=["v1.8.3", "v1.9.0"])
-    >>> dragged_plot(table, "west").data["ports"].to_dict()
+    >>> dragged_plot(table).data["ports"].to_dict()
     {'v1.8.3': '2', 'v1.9.0': '0'}
     """
+    cluster = "" if found.index.name is None else str(found.index.name)
     whose = f"{cluster}'s gateway" if cluster else "one gateway"
     title = f"Exported ports that are not spoken alike, by the release of {whose}"
     counts = {str(release): int(count) for release, count in found.get("ports", {}).items()}
@@ -110,6 +126,6 @@ def _line(axis: Axes, counts: dict[str, int]) -> list[Mark]:
 def _look(word: str) -> tuple[Look, str]:
     wires: Known = WIRES
     if word.endswith(_MARK):
-        return _APART, "spoken otherwise than where it is declared"
-    known = wires.get(word)
-    return known or (Look(PAPER), _MEANINGS.get(word, ""))
+        usual = "spoken otherwise than where it is declared"
+        return _APART, _MEANINGS.get(word.removesuffix(_MARK), usual)
+    return wires.get(word) or (Look(PAPER), _MEANINGS.get(word, ""))

@@ -207,7 +207,9 @@ def dragged_table(found: Sequence[Dragged]) -> pd.DataFrame:
     """Releases (lines) by kind of disagreement (columns), and how many `ports` do not agree."""
     named = sorted({kind for each in found for kind, _ in each.kinds})
     lines = [[each.ports, *(dict(each.kinds).get(kind, 0) for kind in named)] for each in found]
-    releases = [each.release for each in found]
+    # The index is named after the cluster whose release it is.
+    whose = next((each.cluster for each in found if each.cluster), None)
+    releases = pd.Index([each.release for each in found], name=whose, dtype="object")
     return pd.DataFrame(lines, index=releases, columns=["ports", *named], dtype="int64")
 
 
