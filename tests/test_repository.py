@@ -227,6 +227,7 @@ def test_the_readme_names_every_command_and_every_notebook() -> None:
         "explain",
         "diff",
         "portability",
+        "propagation",
         "prove",
         "releases",
         "implementations",

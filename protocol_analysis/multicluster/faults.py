@@ -132,7 +132,7 @@ class Faults:
         inventory = ear.cluster.inventory
         exports = any(export.cluster == cluster for export in self.of.exports)
         takes = any(each.meta.group == group for each in inventory.service_imports)
-        if not refs and (exports or not takes or not _has_namespace(ear, namespace)):
+        if not refs and (exports or not takes or namespace not in ear.namespaces):
             return None
         meta = Meta(
             group=group,
@@ -287,13 +287,3 @@ def _nowhere(references: int, text: str) -> str:
     if not references:
         return "no reference leads there today"
     return f"{references} references of routes lead nowhere: {text}"
-
-
-def _has_namespace(ear: Ear, namespace: str) -> bool:
-    """Whether the cluster has that namespace, as far as its manifests show."""
-    inventory = ear.cluster.inventory
-    named = ((other.meta.kind, other.meta.name) for other in inventory.others)
-    if ("Namespace", namespace) in named:
-        return True
-    objects = (inventory.services, inventory.service_imports, inventory.routes)
-    return any(each.meta.namespace == namespace for kind in objects for each in kind)

@@ -31,11 +31,27 @@ class Ear:
     _heard: dict[tuple[object, ...], Resolution] = field(default_factory=dict)
     _references: dict[tuple[Meta, int | None], list[Resolution]] | None = None
     _wanted: dict[tuple[str, str], list[BackendRef]] | None = None
+    _spaces: frozenset[str] | None = None
 
     @property
     def reader(self) -> Reader:
         """Who reads there."""
         return Reader(implementation=self.cluster.implementation, release=self.cluster.release)
+
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """The namespaces that the cluster has, as far as its manifests show."""
+        if self._spaces is None:
+            whole = self.cluster.inventory
+            named = (other.meta for other in whole.others)
+            objects = (*whole.services, *whole.service_imports, *whole.routes)
+            self._spaces = frozenset(
+                (
+                    *(meta.name for meta in named if meta.kind == "Namespace"),
+                    *(each.meta.namespace for each in objects),
+                )
+            )
+        return self._spaces
 
     def hear(
         self,

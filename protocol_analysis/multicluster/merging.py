@@ -106,8 +106,8 @@ ded161af6ea9596cd9e878c61ed4f4e8d5cf8401/pkg/apis/v1beta1/serviceexport.go
     """
     overruled = [(port, claim) for port in merged(exported) for claim in port.overruled]
     texts = [
-        f"port {port.key[0]}/{port.key[1]}: {' and '.join(claim.differs)} of "
-        f"{claim.export.cluster or 'this cluster'} differ, {port.winner.cluster} is older"
+        f"port {port.key[0]}/{port.key[1]}: the {' and '.join(claim.differs)} of "
+        f"{claim.export.cluster} is overruled: {why_older(port.winner, claim.export)}"
         for port, claim in overruled
     ]
     found = []

@@ -16,6 +16,7 @@ from protocol_analysis.multicluster.propagation import Propagation, propagation
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import word_of
 from protocol_analysis.releases import release_key
+from protocol_analysis.resolution import ASSUMED
 from protocol_analysis.rulebook import line_releases
 from protocol_analysis.rules import ruleset
 
@@ -163,7 +164,7 @@ def order_decides_nothing(clusters: Sequence[Cluster], controller: str = KEP) ->
     return propagation(clusters[::-1], controller) == rows
 
 
-def prefixes(clusters: Sequence[Cluster], steps: Sequence[Step], most: int = 40) -> list[int]:
+def prefixes(clusters: Sequence[Cluster], steps: Sequence[Step], most: int = 10) -> list[int]:
     """How many pairs of sides differ at first and after each of the first steps, resolved anew.
 
     >>> prefixes([], [])
@@ -272,9 +273,10 @@ def _stages(
             yield Stage(stage="imported", cluster=row.cluster, says=says, source=str(row.position))
         on = "ServiceImport" if row.side == "import" else "Service"
         if row.resolution:
-            reason = row.resolution.deciding
-            says = f"{row.reader} speaks {row.wire} to the {on}: {reason.text}"
-            yield Stage(stage="resolved", cluster=row.cluster, says=says, source=reason.source)
+            reasons = [reason.text for reason in row.resolution.reasons if reason.row != ASSUMED]
+            says = f"{row.reader} speaks {row.wire} to the {on}: {' '.join(reasons)}"
+            source = row.resolution.deciding.source
+            yield Stage(stage="resolved", cluster=row.cluster, says=says, source=source)
         for fault in row.faults:
             says = f"{fault.kind.kind}: {fault.why}; {fault.meets}".rstrip("; ")
             yield Stage(

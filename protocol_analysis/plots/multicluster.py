@@ -25,7 +25,7 @@ from protocol_analysis.plots.grid import Known, grid
 from protocol_analysis.plots.upgrades import WIRES
 
 _MARK = " !"
-_APART = Look("#D55E00", "xxxx")
+_APART = Look("#E69F00", "////")
 _MEANINGS = {
     "": "neither exported nor imported here",
     "no import": "exported elsewhere, not imported here",
