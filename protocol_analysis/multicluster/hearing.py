@@ -43,14 +43,10 @@ class Ear:
         """The namespaces that the cluster has, as far as its manifests show."""
         if self._spaces is None:
             whole = self.cluster.inventory
-            named = (other.meta for other in whole.others)
-            objects = (*whole.services, *whole.service_imports, *whole.routes)
-            self._spaces = frozenset(
-                (
-                    *(meta.name for meta in named if meta.kind == "Namespace"),
-                    *(each.meta.namespace for each in objects),
-                )
-            )
+            named = (other.meta for other in whole.others if other.meta.kind == "Namespace")
+            kinds = (whole.services, whole.service_imports, whole.routes)
+            found = {each.meta.namespace for objects in kinds for each in objects}
+            self._spaces = frozenset({*found, *(meta.name for meta in named)})
         return self._spaces
 
     def hear(
