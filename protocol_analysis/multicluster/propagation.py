@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from protocol_analysis.model import MCS, BackendRef, Position, Service, ServicePort
+from protocol_analysis.model import MCS, Position, Service, ServicePort
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
 from protocol_analysis.multicluster.disagreeing import Disagreement, worst
-from protocol_analysis.multicluster.exporting import Import, Name, Port, Shared, shared
+from protocol_analysis.multicluster.exporting import Import, Name, Port, Shared, key_of, shared
 from protocol_analysis.multicluster.faults import Faults
 from protocol_analysis.multicluster.hearing import Ear, ears
 from protocol_analysis.multicluster.merging import MergedPort, merged
@@ -192,6 +192,10 @@ class _Table:
         ear = self.heard[cluster]
         said = ear.hear(service, here) if service and here else None
         position = here.where if here else faults[0].position
+        if service and here:
+            routes = len(ear.references(service, key_of(here)))
+        else:
+            routes = sum(ref.port == port[0] for ref in ear.wants(*self.of.name[:2]))
         return Propagation(
             cluster=cluster,
             side=side,
@@ -205,13 +209,10 @@ class _Table:
             resolution=said,
             wire=word_of(said) if said else word,
             meant=meant,
-            routes=len(ear.references(service, port)) if service else len(self._wants(ear, port)),
+            routes=routes,
             position=position,
             faults=tuple(faults),
         )
-
-    def _wants(self, ear: Ear, port: Port) -> list[BackendRef]:
-        return [ref for ref in ear.wants(*self.of.name[:2]) if ref.port == port[0]]
 
 
 def _cells(
