@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from protocol_analysis.formats import FORMATS, printable
 from protocol_analysis.manifests import split_reader
 from protocol_analysis.rules import implementations
+from protocol_analysis.sheets import Sheet
 
 USAGE = 2
 
@@ -56,6 +58,14 @@ def add_input(command: argparse.ArgumentParser, *, release: bool = True) -> None
         help="a cluster of its own; repeatable",
     )
     command.add_argument(
+        "--clusters",
+        dest="cluster",
+        action="extend",
+        type=_clusters_in,
+        metavar="FILE",
+        help="YAML, NAME: PATH[@IMPLEMENTATION:RELEASE] for each; paths start at the file's folder",
+    )
+    command.add_argument(
         "--mesh",
         action="append",
         default=[],
@@ -91,6 +101,19 @@ def _cluster(text: str) -> tuple[str, str]:
         msg = f"{text!r} is not NAME=PATH or NAME=PATH@IMPLEMENTATION:RELEASE"
         raise argparse.ArgumentTypeError(msg)
     return name, rest
+
+
+def _clusters_in(file: str) -> list[tuple[str, str]]:
+    """The clusters that a file names, as `--cluster` has them."""
+    sheet = Sheet(file)
+    try:
+        named = sheet.document(Path(file).read_text(encoding="utf-8"))
+        sheet.stop()
+    except (OSError, ValueError) as error:  # not there, no UTF-8, no YAML
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not isinstance(named, dict) or not all(isinstance(path, str) for path in named.values()):
+        raise argparse.ArgumentTypeError(f"{file}: write NAME: PATH for each cluster")
+    return [_cluster(f"{name}={Path(file).parent / path}") for name, path in named.items()]
 
 
 def say(text: str) -> None:

@@ -1,7 +1,7 @@
 """`protocol-analysis`: thin. Data goes to standard output, everything else to standard error.
 
-Exit status: 0 done, 1 findings that fail (`check` alone), 2 wrong usage, 3 some input could not be
-read, which wins over 1.
+Exit status: 0 done, 1 findings or disagreements that fail (`check`, `propagation`), 2 wrong usage,
+3 some input could not be read, which wins over 1.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from protocol_analysis.formats import printable
 from protocol_analysis.manifests import split_reader
 from protocol_analysis.portability import portability
 from protocol_analysis.probing import add_probe
+from protocol_analysis.propagating import add_propagation
 from protocol_analysis.proving import add_prove
 from protocol_analysis.readers import everyone, reader
 from protocol_analysis.readings import resolve
@@ -133,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     add_output(command, _run_portability)
     add_check(commands, __version__)
     add_rules(commands)
+    add_propagation(commands)
     add_prove(commands)
     add_probe(commands)
     command = commands.add_parser(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -13,14 +13,17 @@ from protocol_analysis.arguments import say, write
 from protocol_analysis.formats import Columns, Row, render
 from protocol_analysis.manifests import split_reader
 from protocol_analysis.readers import all_readers, warning_of
-from protocol_analysis.reading import Cluster, read
+from protocol_analysis.reading import Cluster, Read, read
 from protocol_analysis.releases import RulesetError
 
 UNREADABLE = 3
 
 
-def inputs_of(options: argparse.Namespace) -> list[Cluster]:
-    """What is named without a cluster, then each cluster, with who reads it."""
+def inputs_of(options: argparse.Namespace, reading: Callable[..., Read] = read) -> list[Cluster]:
+    """What is named without a cluster, then each cluster, with who reads it.
+
+    `reading` reads what is named without one: it may find clusters in a folder.
+    """
     if not options.paths and not options.cluster:
         msg = "no PATH given; name a file, a folder, - for standard input, or --cluster NAME=PATH"
         raise RulesetError(msg)
@@ -35,7 +38,7 @@ def inputs_of(options: argparse.Namespace) -> list[Cluster]:
     named = read(dict(options.cluster), *asked).clusters if options.cluster else ()
     all_readers(options.mesh, mesh=True)  # what is no mesh is told before anything else
     warn(options.mesh, options)
-    clusters = [*(read(options.paths, *asked).clusters if options.paths else ()), *named]
+    clusters = [*(reading(options.paths, *asked).clusters if options.paths else ()), *named]
     for warning in dict.fromkeys(filter(None, (cluster.warning for cluster in clusters))):
         say(f"warning: {warning}")
     return clusters

@@ -230,6 +230,7 @@ def test_the_readme_names_every_command_and_every_notebook() -> None:
         "portability",
         "check",
         "rules",
+        "propagation",
         "prove",
         "releases",
         "implementations",

@@ -26,6 +26,7 @@ from protocol_analysis.plots.implementations import (
     same_cluster_plot,
     undeclared_plot,
 )
+from protocol_analysis.plots.multicluster import dragged_plot, matrix_lines, propagation_plot
 from protocol_analysis.plots.proof import verdict_plot
 from protocol_analysis.plots.steps import steps_plot
 from protocol_analysis.plots.upgrades import effect_plot, wire_plot
@@ -37,10 +38,13 @@ __all__ = [
     "class_plot",
     "declared_matrix_plot",
     "declared_plot",
+    "dragged_plot",
     "effect_plot",
     "findings_plot",
     "implementations_plot",
+    "matrix_lines",
     "outcome_plot",
+    "propagation_plot",
     "quality_plot",
     "quality_shares",
     "route_kinds_plot",

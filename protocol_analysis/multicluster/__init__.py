@@ -1,0 +1,1 @@
+"""Across clusters: what is exported, the import that should come of it, what is spoken there."""

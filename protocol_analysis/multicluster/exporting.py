@@ -1,0 +1,164 @@
+"""What each cluster exports and imports, by name: the inventory of a clusterset. Pure.
+
+A ServiceExport names a Service of its own cluster; namespace and name mean the same in all clusters
+(namespace sameness, KEP-1645). Oldest first, by the creationTimestamp of the ServiceExport; where
+that is not known or the same, by the name of the cluster, so that the order of reading decides
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from protocol_analysis.model import Inventory, Meta, Position, Service, ServicePort
+from protocol_analysis.reading import Cluster
+from protocol_analysis.scope import Scope
+
+EXTERNAL = "ExternalName"  # a Service of that type cannot be exported
+Name = tuple[str, str, str]  # namespace, name, API group of export and import
+Port = tuple[int, str]  # number and transport: what a port is reached by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A ServiceExport, and the Service that it means; None where there is none, or several.
+
+    `namesakes` are other Services of that name nearby that declare something else.
+    """
+
+    cluster: str
+    meta: Meta
+    service: Service | None
+    namesakes: tuple[Meta, ...] = ()
+
+    @property
+    def created(self) -> datetime | None:
+        """When the ServiceExport was created, where it says so."""
+        try:
+            found = datetime.fromisoformat(self.meta.created)
+        except ValueError:
+            return None
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+    @property
+    def age(self) -> tuple[bool, float, str, Position]:
+        """Sorts the oldest first; those of unknown age come last, by the name of the cluster."""
+        found = self.created
+        stamp = found.timestamp() if found else 0.0
+        return (found is None, stamp, self.cluster, self.meta.position)
+
+    @property
+    def ports(self) -> tuple[ServicePort, ...]:
+        """The ports that are exported: none of a mere name, and none without a number."""
+        named = self.service and self.service.type == EXTERNAL
+        ports = self.service.ports if self.service and not named else ()
+        return tuple(port for port in ports if port.number is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """A ServiceImport in a cluster; `namesakes` as of an Export."""
+
+    cluster: str
+    service: Service
+    namesakes: tuple[Meta, ...] = ()
+
+    def port(self, wanted: Port) -> ServicePort | None:
+        """The port with that number and transport."""
+        return next((port for port in self.service.ports if key_of(port) == wanted), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """One name across clusters: its exports, oldest first, and its imports by cluster."""
+
+    name: Name
+    exports: tuple[Export, ...] = ()
+    imports: tuple[Import, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name[0]}/{self.name[1]}"
+
+
+def key_of(port: ServicePort) -> Port:
+    """What a port is reached by.
+
+    >>> here = Position(file="a.yaml", document=1, line=1, column=1)
+    >>> key_of(ServicePort(number=53, transport="UDP", position=here))
+    (53, 'UDP')
+    """
+    return (port.number or 0, port.transport)
+
+
+def shared(clusters: Iterable[Cluster]) -> list[Shared]:
+    """Every name that any cluster exports or imports, in order of the names.
+
+    The fixtures of translator tests are worlds of their own and no clusters; they are left out.
+
+    >>> from protocol_analysis.reading import read
+    >>> found = shared(read({name: f"data/sample/{name}" for name in ("east", "west")}).clusters)
+    >>> [each.cluster for each in found[0].exports], [each.cluster for each in found[0].imports]
+    (['east'], ['west'])
+    """
+    exports: dict[Name, list[Export]] = {}
+    imports: dict[Name, list[Import]] = {}
+    for cluster in clusters:
+        name = cluster.name or ""
+        for export in _exports(name, cluster.inventory):
+            exports.setdefault(name_of_shared(export.meta), []).append(export)
+        for each in _imports(name, cluster.inventory):
+            imports.setdefault(name_of_shared(each.service.meta), []).append(each)
+    return [
+        Shared(
+            name=name,
+            exports=tuple(sorted(exports.get(name, ()), key=lambda export: export.age)),
+            imports=tuple(sorted(imports.get(name, ()), key=lambda each: each.cluster)),
+        )
+        for name in sorted({*exports, *imports})
+    ]
+
+
+def name_of_shared(meta: Meta) -> Name:
+    """By what an export and its imports are the same."""
+    return (meta.namespace, meta.name, meta.group)
+
+
+def _exports(cluster: str, inventory: Inventory) -> Iterable[Export]:
+    scope = Scope(inventory)
+    found: dict[Name, list[Meta]] = {}
+    for other in inventory.others:
+        if other.meta.kind == "ServiceExport" and other.meta.world == cluster:
+            found.setdefault(name_of_shared(other.meta), []).append(other.meta)
+    for metas in found.values():
+        # Of two that say the same thing of one name, the older.
+        same = (Export(cluster=cluster, meta=meta, service=None) for meta in metas)
+        meta = min(same, key=lambda export: export.age).meta
+        near = scope.nearest(meta, "", "Service", meta.namespace, meta.name)
+        service, namesakes = _one_of(near)
+        yield Export(cluster=cluster, meta=meta, service=service, namesakes=namesakes)
+
+
+def _imports(cluster: str, inventory: Inventory) -> Iterable[Import]:
+    found: dict[Name, list[Service]] = {}
+    for each in inventory.service_imports:
+        if each.meta.world == cluster:
+            found.setdefault(name_of_shared(each.meta), []).append(each)
+    for services in found.values():
+        service, namesakes = _one_of(services)
+        if service:
+            yield Import(cluster=cluster, service=service, namesakes=namesakes)
+
+
+def _one_of(services: Sequence[Service]) -> tuple[Service | None, tuple[Meta, ...]]:
+    """The first in order of place, and those of its name that declare something else."""
+    if not services:
+        return None, ()
+    first, *rest = sorted(services, key=lambda service: service.meta.position)
+    return first, tuple(each.meta for each in rest if _says(each) != _says(first))
+
+
+def _says(service: Service) -> list[tuple[Port, str, str]]:
+    """What is compared; the order of ports is not, nor an empty text with nothing."""
+    return sorted((key_of(port), port.name, port.app_protocol or "") for port in service.ports)

@@ -1,0 +1,288 @@
+"""Stories of exports: the path of one port, imports by field, one release dragged along. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from protocol_analysis.multicluster.controllers import KEP, controller_of
+from protocol_analysis.multicluster.disagreeing import SEVERITIES, worst
+from protocol_analysis.multicluster.exporting import Export, shared
+from protocol_analysis.multicluster.hearing import ears
+from protocol_analysis.multicluster.merging import merged, why_older
+from protocol_analysis.multicluster.ordering import Step, apart, applied
+from protocol_analysis.multicluster.propagation import Propagation, propagation
+from protocol_analysis.reading import Cluster
+from protocol_analysis.readings import word_of
+from protocol_analysis.releases import release_key
+from protocol_analysis.resolution import ASSUMED
+from protocol_analysis.rulebook import line_releases
+from protocol_analysis.rules import ruleset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stage of a port's way from its declaration to the wire, with where it stands."""
+
+    stage: str
+    cluster: str
+    says: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of an import: what the exports give it, and what it says."""
+
+    cluster: str
+    object: str
+    port: str
+    field: str
+    wanted: str
+    found: str
+
+    @property
+    def same(self) -> bool:
+        """Whether the import says what its exports give it."""
+        return self.wanted == self.found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dragged:
+    """The fleet with one cluster at another release: how many ports do not agree, and why."""
+
+    cluster: str
+    release: str
+    ports: int
+    kinds: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unaided:
+    """One side that is not spoken what is meant, and what a GRPCRoute would speak to it."""
+
+    service_port: str
+    cluster: str
+    meant: str
+    by_http_route: str
+    by_grpc_route: str
+
+
+def journey(clusters: Sequence[Cluster], controller: str = KEP, port: str = "") -> list[Stage]:
+    """The way of one exported port, `namespace/name:port`; by default of the one with the worst.
+
+    >>> journey([])
+    []
+    """
+    rows = propagation(clusters, controller)
+    exported = [row for row in rows if row.winner and (not port or row.service_port == port)]
+    chosen = min(exported, key=_urgency, default=None)
+    return list(_stages(clusters, controller, rows, chosen)) if chosen else []
+
+
+def imports_by_field(clusters: Sequence[Cluster], controller: str = KEP) -> list[Field]:
+    """Every import beside what the exports at hand give it, field by field.
+
+    Of a port that the import does not have, and of one that no export has, the number is the field.
+
+    >>> imports_by_field([])
+    []
+    """
+    writes = controller_of(controller)
+    found = []
+    for of in shared(clusters):
+        ports = {port.key: port for port in merged(of)}
+        for each in of.imports if of.exports else ():
+            has = {(p.number, p.transport): p for p in each.service.ports if p.number is not None}
+            for key in dict.fromkeys([*ports, *has]):
+                should, here = ports.get(key), has.get(key)
+                number = f"{key[0]}/{key[1]}"
+                fields = [("port", number if should else "", number if here else "")]
+                if should and here:
+                    fields.append(("name", should.port.name, here.name))
+                    value = writes.carried(should) or ""
+                    fields.append(("appProtocol", value, here.app_protocol or ""))
+                found += [
+                    Field(
+                        cluster=each.cluster,
+                        object=str(each.service.meta),
+                        port=number,
+                        field=field,
+                        wanted=wanted,
+                        found=said,
+                    )
+                    for field, wanted, said in fields
+                ]
+    return found
+
+
+def dragged(
+    clusters: Sequence[Cluster], name: str, start: str = "v1.3", controller: str = KEP
+) -> list[Dragged]:
+    """One cluster at the last patch of each line from `start` on, the others as they are.
+
+    A cluster that is not among them, or of another implementation, is not dragged: the first of
+    Envoy Gateway's is. Without any there is nothing.
+
+    >>> dragged([], "east")
+    []
+    """
+    able = [cluster for cluster in clusters if cluster.implementation == "envoy-gateway"]
+    chosen = next((cluster for cluster in able if cluster.name == name), None) or next(
+        iter(able), None
+    )
+    if chosen is None:
+        return []
+    rules = ruleset(chosen.implementation)
+    low = release_key(rules.pick(start)[0])
+    releases = [each for each in line_releases(rules) if release_key(each) >= low]
+    found = []
+    for release in releases:
+        moved = [replace(c, release=release) if c is chosen else c for c in clusters]
+        rows = propagation(moved, controller)
+        kinds = Counter(fault.kind.kind for row in rows if not row.agrees for fault in row.faults)
+        ports = {(row.name, row.port) for row in rows if not row.agrees}
+        found.append(
+            Dragged(
+                cluster=chosen.name or "",
+                release=release,
+                ports=len(ports),
+                kinds=tuple(sorted(kinds.items())),
+            )
+        )
+    return found
+
+
+def order_decides_nothing(clusters: Sequence[Cluster], controller: str = KEP) -> bool:
+    """Whether the same comes out when the clusters are read the other way round.
+
+    >>> order_decides_nothing([])
+    True
+    """
+    rows = propagation(clusters, controller)
+    return propagation(clusters[::-1], controller) == rows
+
+
+def prefixes(clusters: Sequence[Cluster], steps: Sequence[Step], most: int = 10) -> list[int]:
+    """How many pairs of sides differ at first and after each of the first steps, resolved anew.
+
+    >>> prefixes([], [])
+    [0]
+    """
+    counts, now = [_apart(clusters)], list(clusters)
+    for step in steps[:most]:
+        if not step.blocked:
+            now = applied(now, step)
+            counts.append(_apart(now))
+    return counts
+
+
+def never_worse(counts: Sequence[int]) -> bool:
+    """Whether no count is higher than the one before it.
+
+    >>> never_worse([3, 2, 2]), never_worse([1, 2])
+    (True, False)
+    """
+    return list(counts) == sorted(counts, reverse=True)
+
+
+def by_grpc_route(clusters: Sequence[Cluster], controller: str = KEP) -> list[Unaided]:
+    """The sides where HTTP/2 is meant and something else is spoken, behind either kind of route.
+
+    >>> by_grpc_route([])
+    []
+    """
+    heard = ears(clusters)
+    sides = {
+        (each.cluster, of.name): each.service for of in shared(clusters) for each in of.imports
+    }
+    found = []
+    for row in propagation(clusters, controller):
+        service = sides.get((row.cluster, row.name))
+        if row.agrees or row.side != "import" or not service or not row.resolution:
+            continue
+        if row.meant.partition("+")[0] == "h2":
+            port = next(p for p in service.ports if (p.number, p.transport) == row.port)
+            answer = heard[row.cluster].hear(service, port, None, route="GRPCRoute")
+            found.append(
+                Unaided(
+                    service_port=row.service_port,
+                    cluster=row.cluster,
+                    meant=row.meant,
+                    by_http_route=row.wire,
+                    by_grpc_route=word_of(answer),
+                )
+            )
+    return found
+
+
+def _apart(clusters: Sequence[Cluster]) -> int:
+    """Pairs of sides that differ; what is not there is no side."""
+    words: dict[tuple[object, ...], list[str]] = {}
+    for row in propagation(clusters):
+        if row.resolution and row.winner:
+            words.setdefault((row.name, row.port), []).append(row.wire)
+    return sum(map(apart, words.values()))
+
+
+def _urgency(row: Propagation) -> tuple[object, ...]:
+    severity = worst(row.faults)
+    weight = SEVERITIES.index(severity) if severity else len(SEVERITIES)
+    return (weight, row.agrees, row.name, row.port)
+
+
+def _stages(
+    clusters: Sequence[Cluster],
+    controller: str,
+    rows: Sequence[Propagation],
+    chosen: Propagation,
+) -> Iterator[Stage]:
+    of = next(each for each in shared(clusters) if each.name == chosen.name)
+    port = next(each for each in merged(of) if each.key == chosen.port)
+    for export, here in [(port.winner, port.port), *((c.export, c.port) for c in port.claims)]:
+        value = here.app_protocol or "nothing"
+        yield Stage(
+            stage="declared",
+            cluster=export.cluster,
+            says=f"Service {of} declares {value} on {here.number}/{here.transport}",
+            source=str(here.where),
+        )
+        yield Stage(
+            stage="exported",
+            cluster=export.cluster,
+            says=_since(export),
+            source=str(export.meta.position),
+        )
+    writes = controller_of(controller)
+    carried = writes.carried(port) or "nothing"
+    others = [claim.export for claim in port.claims if claim.differs]
+    why = f", since {why_older(port.winner, others[0])}" if others else ""
+    yield Stage(
+        stage="merged",
+        cluster="",
+        says=f"the import should say {carried}{why}",
+        source=writes.source,
+    )
+    for row in rows:
+        if (row.name, row.port) != (chosen.name, chosen.port):
+            continue
+        if row.side == "import":
+            value = row.app_protocol or "nothing"
+            says = f"ServiceImport {of} says {value}" if row.resolution else row.wire
+            yield Stage(stage="imported", cluster=row.cluster, says=says, source=str(row.position))
+        on = "ServiceImport" if row.side == "import" else "Service"
+        if row.resolution:
+            reasons = [reason.text for reason in row.resolution.reasons if reason.row != ASSUMED]
+            says = f"{row.reader} speaks {row.wire} to the {on}: {' '.join(reasons)}"
+            source = row.resolution.deciding.source
+            yield Stage(stage="resolved", cluster=row.cluster, says=says, source=source)
+        for fault in row.faults:
+            says = f"{fault.kind.kind}: {fault.why}; {fault.meets}".rstrip("; ")
+            yield Stage(
+                stage="disagrees", cluster=row.cluster, says=says, source=str(fault.position)
+            )
+
+
+def _since(export: Export) -> str:
+    return f"{export.meta}, {export.meta.created or 'its age is not known'}"

@@ -1,0 +1,244 @@
+"""What is exported and imported across clusters → tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from protocol_analysis.multicluster.controllers import controllers
+from protocol_analysis.multicluster.exporting import shared
+from protocol_analysis.multicluster.merging import conditions
+from protocol_analysis.multicluster.ordering import Step
+from protocol_analysis.multicluster.propagation import Propagation
+from protocol_analysis.multicluster.telling import Dragged, Field, Stage, Unaided
+from protocol_analysis.reading import Cluster
+from protocol_analysis.tables.frames import frame, text
+
+PROPAGATION_COLUMNS = {
+    "cluster": "string",
+    "side": "string",
+    "service_port": "string",
+    "app_protocol": "string",
+    "wanted": "string",
+    "winner": "string",
+    "reader": "string",
+    "wire": "string",
+    "meant": "string",
+    "agrees": "bool",
+    "routes": "int64",
+    "position": "string",
+}
+DISAGREEMENT_COLUMNS = {
+    "severity": "string",
+    "kind": "string",
+    "code": "string",
+    "cluster": "string",
+    "object": "string",
+    "port": "string",
+    "field": "string",
+    "found": "string",
+    "wanted": "string",
+    "winner": "string",
+    "why": "string",
+    "meets": "string",
+    "remedy": "string",
+    "position": "string",
+}
+FIELD_COLUMNS = {
+    "cluster": "string",
+    "object": "string",
+    "port": "string",
+    "field": "string",
+    "wanted": "string",
+    "found": "string",
+    "same": "bool",
+}
+STAGE_COLUMNS = {"stage": "string", "cluster": "string", "says": "string", "source": "string"}
+CONDITION_COLUMNS = {
+    "cluster": "string",
+    "export": "string",
+    "type": "string",
+    "status": "string",
+    "reason": "string",
+    "message": "string",
+}
+SAFE_ORDER_COLUMNS = {
+    "number": "Int64",
+    "cluster": "string",
+    "action": "string",
+    "why": "string",
+    "left": "int64",
+    "blocked": "string",
+}
+CONTROLLER_COLUMNS = {
+    "controller": "string",
+    "import": "string",
+    "derived": "string",
+    "conflict": "string",
+    "nothing": "string",
+    "by_hand": "string",
+    "unverified": "string",
+}
+UNAIDED_COLUMNS = {
+    "service_port": "string",
+    "cluster": "string",
+    "meant": "string",
+    "by_http_route": "string",
+    "by_grpc_route": "string",
+}
+MARK = " !"
+
+
+def propagation_table(rows: Sequence[Propagation]) -> pd.DataFrame:
+    """One line per exported port, cluster and side; columns as in `PROPAGATION_COLUMNS`."""
+    return frame(
+        (
+            (
+                r.cluster,
+                r.side,
+                r.service_port,
+                text(r.app_protocol),
+                text(r.wanted),
+                r.winner,
+                str(r.reader),
+                r.wire,
+                r.meant,
+                r.agrees,
+                r.routes,
+                str(r.position),
+            )
+            for r in rows
+        ),
+        PROPAGATION_COLUMNS,
+    )
+
+
+def disagreement_table(rows: Sequence[Propagation]) -> pd.DataFrame:
+    """One line per disagreement, the worst first; columns as in `DISAGREEMENT_COLUMNS`."""
+    found = [fault for row in rows for fault in row.faults]
+    return frame(
+        (
+            (
+                f.severity,
+                f.kind.kind,
+                f.kind.rule,
+                f.cluster,
+                str(f.object),
+                f.port,
+                f.field,
+                text(f.found),
+                text(f.wanted),
+                f.winner,
+                f.why,
+                f.meets,
+                f.kind.remedy,
+                str(f.position),
+            )
+            for f in sorted(found, key=lambda fault: fault.severity)
+        ),
+        DISAGREEMENT_COLUMNS,
+    )
+
+
+def propagation_matrix(rows: Sequence[Propagation]) -> pd.DataFrame:
+    """What is spoken to each exported port (lines) in each cluster (columns).
+
+    Where a cluster exports and imports and the two differ, both stand there, the Service first.
+    What is not meant is marked with `!`: a line without a mark says the same in every cluster.
+    """
+    clusters = sorted({row.cluster for row in rows})
+    cells: dict[str, dict[str, list[Propagation]]] = {}
+    for row in rows:
+        cells.setdefault(row.service_port, {}).setdefault(row.cluster, []).append(row)
+    lines = {
+        name: [_cell(of.get(cluster, [])) for cluster in clusters] for name, of in cells.items()
+    }
+    heads = [cluster or "all" for cluster in clusters]
+    return pd.DataFrame.from_dict(lines, orient="index", columns=heads, dtype="object")
+
+
+def _cell(rows: Sequence[Propagation]) -> str:
+    words = dict.fromkeys(row.wire for row in sorted(rows, key=lambda row: row.side))
+    mark = "" if all(row.agrees for row in rows) else MARK
+    return f"{' / '.join(words)}{mark}"
+
+
+def marks_are_differences(matrix: pd.DataFrame) -> bool:
+    """Whether exactly those lines have a mark in which not all cells say the same.
+
+    >>> marks_are_differences(pd.DataFrame({"a": ["h2"], "b": ["tcp !"]}))
+    True
+    """
+    for _, line in matrix.iterrows():
+        cells = [str(cell) for cell in line if cell]
+        words = {word for cell in cells for word in cell.removesuffix(MARK).split(" / ")}
+        if (len(words) > 1) != any(cell.endswith(MARK) for cell in cells):
+            return False
+    return True
+
+
+def import_field_table(fields: Sequence[Field]) -> pd.DataFrame:
+    """The imports that should be against those found; columns as in `FIELD_COLUMNS`."""
+    return frame(
+        ((f.cluster, f.object, f.port, f.field, f.wanted, f.found, f.same) for f in fields),
+        FIELD_COLUMNS,
+    )
+
+
+def condition_table(clusters: Sequence[Cluster]) -> pd.DataFrame:
+    """The conditions that the ServiceExports should have; columns as in `CONDITION_COLUMNS`."""
+    return frame(
+        (
+            (c.cluster, str(of), c.type, c.status, c.reason, c.message)
+            for of in shared(clusters)
+            for c in conditions(of)
+        ),
+        CONDITION_COLUMNS,
+    )
+
+
+def stage_table(stages: Sequence[Stage]) -> pd.DataFrame:
+    """The way of one port; columns as in `STAGE_COLUMNS`."""
+    return frame(((s.stage, s.cluster, s.says, s.source) for s in stages), STAGE_COLUMNS)
+
+
+def dragged_table(found: Sequence[Dragged]) -> pd.DataFrame:
+    """Releases (lines) by kind of disagreement (columns), and how many `ports` do not agree."""
+    named = sorted({kind for each in found for kind, _ in each.kinds})
+    lines = [[each.ports, *(dict(each.kinds).get(kind, 0) for kind in named)] for each in found]
+    # The index is named after the cluster whose release it is.
+    whose = next((each.cluster for each in found if each.cluster), None)
+    releases = pd.Index([each.release for each in found], name=whose, dtype="object")
+    return pd.DataFrame(lines, index=releases, columns=["ports", *named], dtype="int64")
+
+
+def safe_order_table(steps: Sequence[Step]) -> pd.DataFrame:
+    """The steps, then those that are blocked; columns as in `SAFE_ORDER_COLUMNS`."""
+    return frame(
+        ((s.number or None, s.cluster, s.action, s.why, s.left, s.blocked) for s in steps),
+        SAFE_ORDER_COLUMNS,
+    )
+
+
+def controller_table() -> pd.DataFrame:
+    """What each controller does with the field; columns as in `CONTROLLER_COLUMNS`.
+
+    >>> controller_table().set_index("controller").loc["linkerd", "import"]
+    'drops'
+    """
+    return frame(
+        (
+            (c.controller, c.writes, c.derived, c.conflict, c.nothing, c.by_hand, c.unverified)
+            for c in controllers().values()
+        ),
+        CONTROLLER_COLUMNS,
+    )
+
+
+def unaided_table(found: Sequence[Unaided]) -> pd.DataFrame:
+    """What either kind of route speaks; columns as in `UNAIDED_COLUMNS`."""
+    return frame(
+        ((u.service_port, u.cluster, u.meant, u.by_http_route, u.by_grpc_route) for u in found),
+        UNAIDED_COLUMNS,
+    )
