@@ -11,6 +11,7 @@ import yaml
 from protocol_analysis import Inventory, RulesetError, load
 from protocol_analysis.findings.catalogue import Rule, catalogue, parse_catalogue
 from protocol_analysis.findings.checking import CHECKS, check, codes
+from protocol_analysis.findings.clusters import codes_of_clusters
 from protocol_analysis.findings.finding import Finding
 from protocol_analysis.findings.suppressing import findings
 from protocol_analysis.plots import findings_plot
@@ -50,6 +51,7 @@ FINE: dict[str, tuple[str, str] | None] = {
     "AP017": ("envoy-gateway", "v1.6.7"),
     "AP018": ("envoy-gateway", "v1.8.3"),
     "AP019": ("envoy-gateway", "v1.9.0"),
+    "AP020": None,
     "AP021": None,
     "AP022": ("envoy-gateway", "v1.9.0"),
     "AP023": None,
@@ -80,15 +82,27 @@ def found(inventory: Inventory, code: str, release: str | None) -> list[Finding]
     return check(inventory, release=release, meshes=meshes, select=[code])
 
 
+def found_in(folder: Path, text: str, code: str, release: str | None) -> list[Finding]:
+    """What is found in manifests; `# cluster NAME` begins another cluster."""
+    _, *named = re.split(r"^# cluster (\w+)\n", text, flags=re.MULTILINE)
+    if not named:
+        return found(manifests(folder, text), code, release)
+    for name, of_cluster in zip(named[::2], named[1::2], strict=True):
+        (folder / name).mkdir(exist_ok=True)
+        manifests(folder / name, of_cluster)
+    clusters = read({name: str(folder / name) for name in named[::2]}, release).clusters
+    return findings(clusters, "2026-11-25", [code])[0]
+
+
 @rules
 def test_bad_is_found_and_good_is_not(rule: Rule, tmp_path: Path) -> None:
     release = AT.get(rule.code)
-    bad = found(manifests(tmp_path, rule.bad), rule.code, release)
+    bad = found_in(tmp_path, rule.bad, rule.code, release)
     assert bad, "the bad manifest is not found"
     assert all(each.message and each.remedy and each.position.file for each in bad)
     assert not [
         each
-        for each in found(manifests(tmp_path, rule.good), rule.code, release)
+        for each in found_in(tmp_path, rule.good, rule.code, release)
         if each.severity != "info"
     ]
 
@@ -105,9 +119,11 @@ CASES = yaml.safe_load((ROOT / "tests/manifests/real_cases.yaml").read_text(enco
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{c['code']} {c['case']}" for c in CASES])
 def test_a_real_case_is_found(case: dict[str, str], tmp_path: Path) -> None:
-    inventory = manifests(tmp_path, case["manifests"])
-    meshes = [case["mesh"]] if "mesh" in case else []
-    assert check(inventory, release=case["release"], meshes=meshes, select=[case["code"]])
+    if "mesh" in case:
+        inventory = manifests(tmp_path, case["manifests"])
+        assert check(inventory, "envoy-gateway", case["release"], [case["mesh"]], [case["code"]])
+    else:
+        assert found_in(tmp_path, case["manifests"], case["code"], case["release"])
 
 
 def test_every_code_has_a_real_case() -> None:
@@ -115,7 +131,7 @@ def test_every_code_has_a_real_case() -> None:
 
 
 def test_every_code_has_a_check_and_its_cases() -> None:
-    assert set(catalogue()) == set(CHECKS) == set(FINE)
+    assert set(catalogue()) == {*CHECKS, *codes_of_clusters()} == set(FINE)
 
 
 def test_a_finding_is_the_contracts(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from protocol_analysis import RulesetError, load
-from protocol_analysis.findings.clusters import CLUSTER_CHECKS
+from protocol_analysis.findings.clusters import across, codes_of_clusters
 from protocol_analysis.multicluster.controllers import (
     controller_of,
     controllers,
@@ -255,7 +255,13 @@ serviceImports:
 def test_checks_across_clusters_have_codes() -> None:
     paths = {name: f"data/sample/{name}@envoy-gateway:1.8" for name in ("east", "west")}
     clusters = read(paths).clusters
-    found = {
-        code: [each.meta.name for each in check(clusters)] for code, check in CLUSTER_CHECKS.items()
+    found = list(across(clusters, codes_of_clusters()))
+    assert {(each.code, each.meta.name) for each in found} == {
+        ("AP019", "catalog"),
+        ("AP019", "chat"),
+        ("AP020", "baskets"),
     }
-    assert found == {"AP019": ["catalog", "chat"], "AP020": ["baskets"]}
+    # What a cluster's own check has said is not said again.
+    assert not set(across(clusters, codes_of_clusters(), found)).intersection(found)
+    assert {each.code for each in across(clusters, ["AP020"])} == {"AP020"}
+    assert list(across(clusters[:1], codes_of_clusters())) == []

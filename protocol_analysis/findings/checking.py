@@ -42,8 +42,13 @@ def check(
     """
     chosen = codes(select, ignore)
     subject = Subject(inventory, implementation, release, meshes)
-    findings = (each for code in chosen for each in _weighed(code, subject))
-    return sorted(dict.fromkeys(findings), key=_place)
+    found = (
+        each
+        for code in chosen
+        if code in CHECKS
+        for each in weighed(code, CHECKS[code](subject), subject.reader)
+    )
+    return sorted(dict.fromkeys(found), key=_place)
 
 
 def codes(select: Iterable[str] = (), ignore: Iterable[str] = ()) -> list[str]:
@@ -63,11 +68,15 @@ def codes(select: Iterable[str] = (), ignore: Iterable[str] = ()) -> list[str]:
     ]
 
 
-def _weighed(code: str, subject: Subject) -> Iterator[Finding]:
-    """What a check finds, where the catalogue says that it matters to its reader."""
+def weighed(code: str, founds: Iterable[Found], reader: Reader) -> Iterator[Finding]:
+    """What a check found, where the catalogue says that it matters to its reader.
+
+    >>> list(weighed("AP003", [], Reader(implementation="istio", release="1.26")))
+    []
+    """
     rule = catalogue()[code]
-    for found in CHECKS[code](subject):
-        by = found.by or subject.reader
+    for found in founds:
+        by = found.by or reader
         if severity := rule.severity(by, found.grade):
             yield Finding(
                 rule=rule,

@@ -1,62 +1,60 @@
 """Checks of several clusters together: what becomes of an exported value elsewhere.
 
-Each takes all clusters, since no manifest of one of them shows the fault. A code's own check of one
-cluster, where it has one, says what is wrong there alone.
+No manifest of one of them shows the fault. What a code's own check of one cluster says already is
+not said twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from protocol_analysis.findings.finding import Found
+from protocol_analysis.findings.checking import weighed
+from protocol_analysis.findings.finding import Finding, Found
 from protocol_analysis.multicluster.disagreeing import Disagreement, kinds
 from protocol_analysis.multicluster.propagation import propagation
 from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
 
-ClusterCheck = Callable[[Sequence[Cluster]], Iterator[Found]]
+
+def codes_of_clusters() -> tuple[str, ...]:
+    """Those codes of the catalogue to which kinds of disagreement belong.
+
+    >>> codes_of_clusters()
+    ('AP019', 'AP020')
+    """
+    return tuple(sorted({kind.rule for kind in kinds().values() if kind.rule}))
 
 
-def lost_on_import(clusters: Sequence[Cluster]) -> Iterator[Found]:
-    """A value that is exported and not on the import, or that is not read there.
+def across(
+    clusters: Sequence[Cluster], codes: Collection[str], known: Sequence[Finding] = ()
+) -> Iterator[Finding]:
+    """How clusters disagree about what they export, as findings of these codes.
 
-    >>> list(lost_on_import([]))
+    `known` is what was found in each cluster by itself.
+
+    >>> list(across([], ["AP020"]))
     []
     """
-    return _of_code("AP019", clusters)
-
-
-def exports_that_differ(clusters: Sequence[Cluster]) -> Iterator[Found]:
-    """A port that several clusters export and do not declare alike: the oldest speaks for all.
-
-    >>> list(exports_that_differ([]))
-    []
-    """
-    return _of_code("AP020", clusters)
-
-
-def _of_code(code: str, clusters: Sequence[Cluster]) -> Iterator[Found]:
+    if len(clusters) < 2 or not set(codes_of_clusters()).intersection(codes):
+        return
+    places = {(each.code, each.position) for each in known}
     for row in propagation(clusters):
         for fault in row.faults:
-            if fault.kind.rule == code:
-                yield _found(fault, row.reader)
+            code = fault.kind.rule
+            if code in codes and (code, fault.position) not in places:
+                yield from weighed(code, [_found(fault, row.reader)], row.reader)
 
 
 def _found(fault: Disagreement, by: Reader) -> Found:
+    met = fault.meets.removeprefix("nothing: ")
     says = fault.found or "nothing"
     wanted = f"; {fault.winner} declares {fault.wanted or 'nothing'}" if fault.winner else ""
     return Found(
         meta=fault.object,
         position=fault.position,
-        message=f"{fault.field} of port {fault.port} is {says}{wanted}: {fault.why}; {fault.meets}",
+        message=f"{fault.field} of port {fault.port} is {says}{wanted}: {fault.why}; {met}",
         by=by,
         grade=fault.severity,
         remedy=kinds()[fault.kind.kind].remedy,
         key=f"{fault.kind.kind} {fault.port} {fault.field}",
     )
-
-
-CLUSTER_CHECKS: Mapping[str, ClusterCheck] = {
-    "AP019": lost_on_import,
-    "AP020": exports_that_differ,
-}

@@ -33,6 +33,7 @@ from typing import Any
 
 from protocol_analysis.findings.catalogue import catalogue
 from protocol_analysis.findings.checking import check, codes
+from protocol_analysis.findings.clusters import across
 from protocol_analysis.findings.finding import Finding, Suppressed
 from protocol_analysis.model import Inventory, Meta, Position, Problem
 from protocol_analysis.reading import Cluster
@@ -90,7 +91,7 @@ class Suppression:
 
 
 def findings(
-    clusters: Iterable[Cluster],
+    clusters: Sequence[Cluster],
     today: str,
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
@@ -113,6 +114,7 @@ def findings(
         said_there, misread = annotated(c.inventory)
         bearing += said_there
         wrong += misread
+    found += dict.fromkeys(across(clusters, chosen, found))
     found = suppress(found, bearing, day)
     return found, [*wrong, *idle(found, bearing, day, chosen)]
 
