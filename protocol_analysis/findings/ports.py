@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from protocol_analysis.coverage import Coverage
 from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.subject import Subject
 from protocol_analysis.measuring import meaning
-from protocol_analysis.model import Backend, Position, values_of
+from protocol_analysis.model import Backend, Position, Service, ServicePort, values_of
 from protocol_analysis.portability import meanings
-from protocol_analysis.readings import who, word_of
+from protocol_analysis.readings import alone, who, word_of
+from protocol_analysis.resolution import Resolution
 from protocol_analysis.resolver import TRANSPORTS
+from protocol_analysis.speaking import rules_of
 
 _GRPC = "grpc"
 _ADMITTED = tuple(f"gateway.envoyproxy.io/{name}" for name in ("h2c", "ws", "wss"))
@@ -29,12 +32,25 @@ def nonstandard_grpc(subject: Subject) -> Iterator[Found]:
         if row.recognised and subject.reads(row):
             text = f"{where} declares grpc, no value of Kubernetes; {subject.reader} reads it"
             yield _at(row, text, grade="works")
-        for reading in row.readings:
-            refused = subject.refuses(reading)
-            if refused or (reading.sent and reading.upstream != "h2"):
-                does = "turns it away" if refused else f"speaks {word_of(reading)}"
-                text = f"{where} declares grpc, and {who(reading)} {does}"
-                yield _at(row, text, by=who(reading), grade="breaks")
+        # Routes as they are; then meshes, which read the port whatever leads to it.
+        for answer in (*subject.leads(row), *(r for r in row.readings if who(r).mesh)):
+            refused = subject.refuses(answer)
+            if refused or (answer.sent and _breaks_grpc(subject, answer)):
+                does = "turns it away" if refused else f"speaks {word_of(answer)}"
+                text = f"{where} declares grpc, and {who(answer)} {does}"
+                yield _at(row, text, by=who(answer), grade="breaks")
+
+
+def _breaks_grpc(subject: Subject, answer: Resolution) -> bool:
+    """Whether a port that declares grpc is spoken something else for that.
+
+    What an import or telemetry meets by Envoy Gateway has rules of its own.
+    """
+    if who(answer).mesh:
+        return answer.upstream != "h2"
+    own = answer.ref.kind == "ServiceImport" and subject.is_envoy_gateway(answer)
+    routed = answer.route.kind in ("HTTPRoute", "GRPCRoute")
+    return answer.upstream == "http/1.1" and routed and not own
 
 
 def near_miss(subject: Subject) -> Iterator[Found]:
@@ -157,11 +173,10 @@ def read_from_a_twin(subject: Subject) -> Iterator[Found]:
             transport, value, _ = first.setdefault(
                 port.number, (port.transport, port.app_protocol, port.where)
             )
-            routed = any(
-                answer.sent and TRANSPORTS.get(answer.route.kind, "TCP") == port.transport
-                for answer in subject.leading.get((service.meta, port.number), ())
-            )
-            if transport != port.transport and value != port.app_protocol and routed:
+            if transport == port.transport or value == port.app_protocol:
+                continue
+            leads = subject.leading.get((service.meta, port.number), ())
+            if any(_turned(subject, answer, service, port, value) for answer in leads):
                 said = "nothing" if value is None else repr(value)
                 yield Found(
                     meta=service.meta,
@@ -171,6 +186,26 @@ def read_from_a_twin(subject: Subject) -> Iterator[Found]:
                     key=f"{port.transport} {port.number}",
                     remedy=f"declare the same on both, or list the {port.transport} port first",
                 )
+
+
+def _turned(
+    subject: Subject, answer: Resolution, service: Service, port: ServicePort, value: str | None
+) -> bool:
+    """Whether a reference is spoken otherwise with another port's value than with its own."""
+    kind = answer.route.kind
+    alike = TRANSPORTS.get(kind, "TCP") == port.transport
+    if not (answer.sent and alike and subject.is_envoy_gateway(answer)):
+        return False
+    if answer.upstream == "client":
+        return False
+    words = {
+        word_of(alone(subject.scope, *rules_of(who(answer)), of_one, of_one.ports[0], kind))
+        for of_one in (
+            replace(service, ports=(replace(port, app_protocol=said),))
+            for said in (port.app_protocol, value)
+        )
+    }
+    return len(words) > 1
 
 
 def _name(row: Coverage) -> str:
