@@ -165,8 +165,8 @@ def proposal(what: str | Path | Mapping[str, Any]) -> Proposal:
 def named(text: str) -> str:
     """What stands for a release on the command line, as `reader` takes it.
 
-    A proposal is named by its file, or as `envoy-gateway+remove`; `@v1.12` behind it is one of its
-    releases, default the last. Anything else stays as it is. Raises RulesetError as `proposal`.
+    A proposal is named by its file, as `envoy-gateway+remove`, or `remove` where it comes with the
+    package; `@v1.12` behind it is one of its releases, default the last. Anything else stays as it is. Raises RulesetError as `proposal`.
 
     >>> named("1.8"), named("istio@1.26"), named("envoy-gateway+remove@1.10")
     ('1.8', 'istio@1.26', 'envoy-gateway+remove@v1.10.0')
@@ -174,7 +174,7 @@ def named(text: str) -> str:
     name, at, release = text.rpartition("@")
     if not at or text.endswith(SUFFIXES):
         name, release = text, ""
-    if name.endswith(SUFFIXES):
+    if name.endswith(SUFFIXES) or name in shipped():
         return str(proposal(name).at(release or None))
     base = base_of(name)
     if base == name:
