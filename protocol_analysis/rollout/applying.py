@@ -8,7 +8,7 @@ from pathlib import Path
 
 from protocol_analysis.model import Inventory
 from protocol_analysis.readers import Reader
-from protocol_analysis.rollout.neutrality import BY_DEFAULT, decide
+from protocol_analysis.rollout.neutrality import BY_DEFAULT, candidates, decide
 from protocol_analysis.rollout.rewriting import File, Refusal, Rewrite, rewritten
 from protocol_analysis.rollout.scalars import Refused
 from protocol_analysis.rollout.writing import real, replace, unchanged
@@ -59,25 +59,40 @@ def rewrites(
 
     Raises RulesetError for a reader that is not known.
     """
+    values = values or BY_DEFAULT
+    # What cannot be changed where it stands is left out before anybody's wire is looked at: what is
+    # tried together is what is done together.
+    wanted = [each for inventory in inventories for each in candidates(inventory, values)]
+    stays = {each.position: each.reason for each in _in_files(wanted, known).refused}
+    refused, made = [], []
+    for inventory in inventories:
+        for decision in decide(inventory, readers, meshes, values, unary, stays):
+            each = decision.rewrite
+            if decision.made:
+                made.append(each)
+            else:
+                refused.append(Refusal(each.position, str(each), decision.reason))
+    found = _in_files(made, known)
+    found.refused += refused
+    return found
+
+
+def _in_files(wanted: Sequence[Rewrite], known: Mapping[Path, str]) -> Rewrites:
+    """The files with these values changed, as far as each can be changed where it stands."""
     found = Rewrites()
     by_file: dict[Path, list[Rewrite]] = {}
-    for inventory in inventories:
-        for decision in decide(inventory, readers, meshes, values or BY_DEFAULT, unary):
-            each = decision.rewrite
-            if not decision.made:
-                found.refused.append(Refusal(each.position, str(each), decision.reason))
-                continue
-            try:
-                by_file.setdefault(real(each.position.file), []).append(each)
-            except Refused as error:
-                found.refused.append(Refusal(each.position, str(each), str(error)))
-    for path, wanted in by_file.items():
+    for each in wanted:
+        try:
+            by_file.setdefault(real(each.position.file), []).append(each)
+        except Refused as error:
+            found.refused.append(Refusal(each.position, str(each), str(error)))
+    for path, own in by_file.items():
         try:
             raw = unchanged(path, known.get(path))
         except Refused as error:
-            found.refused += [Refusal(r.position, str(r), str(error)) for r in wanted]
+            found.refused += [Refusal(each.position, str(each), str(error)) for each in own]
             continue
-        file = rewritten(wanted[0].position.file, raw, wanted)
+        file = rewritten(own[0].position.file, raw, own)
         found.files[path] = file
         found.refused += file.refused
     return found

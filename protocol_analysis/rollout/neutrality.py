@@ -47,12 +47,14 @@ def decide(
     meshes: Sequence[str] = (),
     values: Mapping[str, str] = BY_DEFAULT,
     unary: Collection[str] = (),
+    stays: Mapping[Position, str] | None = None,
 ) -> list[Decision]:
     """What becomes of every port that declares one of `values`, or what is never rewritten.
 
     `readers` are gateways at a release, the first of them reads what no Gateway's class says;
     `meshes` as they are named, `istio@1.26`. `unary` are the `namespace/name` of Services whose
-    calls are known not to stream. Raises RulesetError for a reader that is not known.
+    calls are known not to stream; `stays` has what cannot be changed where it stands, and why:
+    the rest is tried without it. Raises RulesetError for a reader that is not known.
 
     >>> from protocol_analysis.manifests import load
     >>> found = decide(load("data/sample/east/catalog.yaml"), ["1.9"])
@@ -63,13 +65,9 @@ def decide(
     of_meshes = [reader(each, mesh=True) for each in meshes]
     refused: list[Decision] = []
     open_ones: dict[Place, Rewrite] = {}
-    for service, port in _declaring(inventory, {*values, *never()}):
-        old = str(port.app_protocol)
-        new = values.get(old, "")
-        rewrite = Rewrite(
-            target=service.meta, port=port.number, old=old, new=new, position=port.where
-        )
-        reason = _stands_against(service, port, old, meshes, unary)
+    for service, port, rewrite in _declaring(inventory, values):
+        reason = _stands_against(service, port, rewrite.old, meshes, unary)
+        reason = reason or (stays or {}).get(rewrite.position, "")
         if reason:
             refused.append(Decision(rewrite=rewrite, reason=reason))
         else:
@@ -83,13 +81,30 @@ def decide(
     return sorted(found, key=lambda each: each.rewrite.position)
 
 
+def candidates(inventory: Inventory, values: Mapping[str, str] = BY_DEFAULT) -> list[Rewrite]:
+    """Every port that declares one of `values`, whatever stands against a rewrite.
+
+    >>> from protocol_analysis.manifests import load
+    >>> [str(each) for each in candidates(load("data/sample/east/catalog.yaml"))]
+    ['Service catalog/catalog:9000']
+    """
+    return [rewrite for _, _, rewrite in _declaring(inventory, values) if rewrite.new]
+
+
 def _declaring(
-    inventory: Inventory, values: Collection[str]
-) -> Iterable[tuple[Service, ServicePort]]:
-    for service in (*inventory.services, *inventory.service_imports):
-        for port in service.ports:
-            if port.app_protocol in values:
-                yield service, port
+    inventory: Inventory, values: Mapping[str, str]
+) -> Iterable[tuple[Service, ServicePort, Rewrite]]:
+    """The ports that declare one of `values`, or what is never rewritten."""
+    for service, port in _all_ports(inventory):
+        old = port.app_protocol
+        if old in values or old in never():
+            new = values.get(old, "")
+            where = port.where
+            yield (
+                service,
+                port,
+                Rewrite(target=service.meta, port=port.number, old=old, new=new, position=where),
+            )
 
 
 def _of_backends(inventory: Inventory, values: Mapping[str, str]) -> Iterable[Decision]:
