@@ -46,7 +46,7 @@ from protocol_analysis.readers import everyone, reader, warning_of
 from protocol_analysis.reading import Cluster, read
 from protocol_analysis.readings import resolve
 from protocol_analysis.releases import RulesetError, line_of
-from protocol_analysis.retiring import add_rewrite
+from protocol_analysis.retiring import add_policy, add_rewrite
 from protocol_analysis.rules import implementations, ruleset
 from protocol_analysis.upgrade import order, release_of, summary
 
@@ -138,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     add_probe(commands)
     add_proposal(commands)
     add_rewrite(commands)
+    add_policy(commands)
     command = commands.add_parser(
         "releases", help="what the rulesets know, and how new that knowledge is"
     )

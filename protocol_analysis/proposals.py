@@ -1,25 +1,12 @@
-"""A proposal: what would hold at releases that are not out yet, as a small overlay on a ruleset.
+"""Proposals by name, from files and from cells: designs to be read like any implementation.
 
-The YAML under `proposals/`, a file of anybody's, or the same as a mapping in a notebook's cell:
-
-proposal   its name; `envoy-gateway+remove` is then an implementation like any other
-base       the release whose behaviour goes on wherever nothing is said: envoy-gateway@v1.9.0
-phases     the releases in which something happens, and what a user sees of it: `surface`, where
-           a warning is shown for `values` on `backends`; `admission`, what a cluster's own policy
-           does by then; `switch`, the setting that brings back what is off by default
-ends       rows of the base that hold no more `from` a release on
-changes    rows of the base that hold otherwise from then on, with what differs, under another id
-adds       rows as a ruleset has them, with their `section`
-
-Everything has its rationale (`text`) and its `source`. The result is checked as a ruleset is: no
-overlaps, no gaps. It has the base's releases and the phases' own; `main` is what it is today, and
-not among them.
+What a proposal says is explained in `overlaying`; those under `proposals/` come with the package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -27,91 +14,15 @@ from typing import Any
 import yaml
 
 from protocol_analysis import rules, wiring
-from protocol_analysis.model import BACKEND_GROUPS, ROUTE_KINDS
-from protocol_analysis.readers import Reader, base_of, proposed, reader, reader_of
-from protocol_analysis.releases import RulesetError, expand, release_key
-from protocol_analysis.rows import Row, Ruleset
-from protocol_analysis.rules import SECTIONS, RulesetSheet, ruleset, wrong_in_row
-from protocol_analysis.sheets import shown
+from protocol_analysis.overlaying import ADMISSIONS, Phase, Proposal, continued, overlaid
+from protocol_analysis.readers import base_of, proposed
+from protocol_analysis.releases import RulesetError
 from protocol_analysis.wiring import wire, wired
 
-SURFACES = ("route condition", "event", "metric", "log", "documentation", "release note")
-ADMISSIONS = ("warn", "deny")
+__all__ = ["ADMISSIONS", "Phase", "Proposal", "asked", "named", "proposal", "shipped"]
+
 SUFFIXES = (".yaml", ".yml", ".json")
-_LISTS = ("phases", "ends", "changes", "adds")
-_TOP = {"proposal", "title", "base", "text", "source", *_LISTS}
-_PHASE = {"release", "text", "source", "surface", "values", "backends", "admission", "switch"}
-_PHASE_OPTIONAL = _PHASE - {"release", "text", "source"}
-_END = {"row", "from", "text", "source"}
-_ALTERED = {"backends", "routes", "values", "protocol"}  # what a changed row may have otherwise
-_ALL = {"backends": tuple(BACKEND_GROUPS), "routes": ROUTE_KINDS}
 _MOST_BYTES = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
-    """What happens in a release, and where a user sees it.
-
-    `values` on `backends` are warned of; `admission` is empty, warn or deny.
-    """
-
-    release: str
-    text: str
-    source: str
-    surface: tuple[str, ...] = ()
-    values: tuple[str, ...] = ()
-    backends: tuple[str, ...] = ()
-    admission: str = ""
-    switch: str = ""
-
-    def warns(self, kind: str, value: str) -> bool:
-        """Whether a user is warned of a value on a backend kind."""
-        return bool(self.surface) and kind in self.backends and value in self.values
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alteration:
-    """A row of the base that ends or changes, or a row that is added: when, why, and by whom."""
-
-    how: str  # ends, changes, adds
-    row: str
-    release: str
-    text: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """A design for releases to come; its ruleset is read like that of any implementation."""
-
-    name: str
-    title: str
-    text: str
-    source: str
-    base: Reader
-    phases: tuple[Phase, ...]
-    alterations: tuple[Alteration, ...]
-    ruleset: Ruleset
-
-    @property
-    def implementation(self) -> str:
-        """`envoy-gateway+remove`."""
-        return self.ruleset.implementation
-
-    def at(self, release: str | None = None) -> Reader:
-        """Who reads so, at a release; default: the last phase. Raises RulesetError as `pick`.
-
-        >>> str(proposal("remove").at("1.12"))
-        'envoy-gateway+remove@v1.12.0'
-        """
-        return reader_of(self.implementation, release)
-
-    def phase(self, release: str | None = None) -> Phase:
-        """The phase that holds at a release: the newest that has begun. Raises as `at` does."""
-        known = self.ruleset.pick(release)[0]
-        begun = [p for p in self.phases if release_key(p.release) <= release_key(known)]
-        none = Phase(release=known, text="Nothing is different yet.", source=self.source)
-        return begun[-1] if begun else none
 
 
 def shipped() -> tuple[str, ...]:
@@ -166,226 +77,50 @@ def named(text: str) -> str:
     """What stands for a release on the command line, as `reader` takes it.
 
     A proposal is named by its file, as `envoy-gateway+remove`, or `remove` where it comes with the
-    package; `@v1.12` behind it is one of its releases, default the last. Anything else stays as it is. Raises RulesetError as `proposal`.
+    package; `@v1.12` behind it is one of its releases, default the last. Anything else stays as it
+    is. Raises RulesetError as `proposal`.
 
     >>> named("1.8"), named("istio@1.26"), named("envoy-gateway+remove@1.10")
     ('1.8', 'istio@1.26', 'envoy-gateway+remove@v1.10.0')
     """
-    name, at, release = text.rpartition("@")
-    if not at or text.endswith(SUFFIXES):
-        name, release = text, ""
-    if name.endswith(SUFFIXES) or name in shipped():
-        return str(proposal(name).at(release or None))
-    base = base_of(name)
-    if base == name:
+    name = _parted(text)[0]
+    if not name.endswith(SUFFIXES) and name not in shipped() and base_of(name) == name:
         return text
+    found, release = asked(text)
+    return str(found.at(release))
+
+
+def asked(text: str) -> tuple[Proposal, str | None]:
+    """A proposal as the command line names it, and its release where one is named.
+
+    >>> asked("remove@v1.12")[1]
+    'v1.12'
+    """
+    name, release = _parted(text)
+    base = base_of(name)
+    if name.endswith(SUFFIXES) or base == name:
+        return proposal(name), release or None
     found = proposal(name.removeprefix(proposed(base, "")))
     if found.implementation != name:
         raise RulesetError(f"{name}: that proposal is {found.implementation}")
-    return str(found.at(release or None))
+    return found, release or None
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """A name, and the release behind its @."""
+    name, at, release = text.rpartition("@")
+    return (name, release) if at and not text.endswith(SUFFIXES) else (text, "")
 
 
 def _entered(text: str, name: str) -> Proposal:
     """Read, check, and have it found by its name from now on."""
-    found = _Reading(name).proposal(text)
+    found = overlaid(text, name)
     rules.LOADED[found.implementation] = found.ruleset
     wiring.LOADED.pop(found.implementation, None)
     base = found.base.implementation
     if wired(base):
         known = wire(base)
-        rows = [_continued(row, found.ruleset.releases, found.base.release) for row in known.rows]
+        rows = [continued(row, found.ruleset.releases, found.base.release) for row in known.rows]
         wires = replace(found.ruleset, rows=tuple(row for row in rows if row.releases))
         wiring.LOADED[found.implementation] = wires
     return found
-
-
-def _continued(row: Row, releases: Sequence[str], base: str) -> Row:
-    """A row in the proposal's releases: what holds at the base goes on."""
-    later = {r for r in releases if release_key(r) > release_key(base)}
-    return replace(
-        row, releases=(row.releases & set(releases)) | (later if base in row.releases else set())
-    )
-
-
-class _Reading:
-    """A proposal while it is read."""
-
-    def __init__(self, name: str) -> None:
-        self.sheet = RulesetSheet(name)
-        self.releases: list[str] = []  # of the base and of the phases, oldest first
-        self.alterations: list[Alteration] = []
-        self.rows: dict[str, Row] = {}
-
-    def proposal(self, text: str) -> Proposal:
-        sheet = self.sheet
-        top = sheet.document(text)
-        sheet.mapping("the proposal", top, _TOP, 1, _LISTS, _of_top)
-        sheet.stop()
-        base = self.base(top["base"], sheet.lines[id(top), "base"])
-        known = ruleset(base.implementation)
-        phases = sorted(self.phases(top, base.release), key=lambda p: release_key(p.release))
-        kept = [r for r in known.releases if release_key(r) <= release_key(base.release)]
-        self.releases = [*kept, *(phase.release for phase in phases)]
-        if not phases:
-            sheet.error(1, "no phases; name the releases that this is a proposal for")
-        sheet.stop()
-        self.rows = {r.id: _continued(r, self.releases, base.release) for r in known.rows}
-        for key in ("ends", "changes", "adds"):
-            for at, raw in enumerate(top.get(key, ())):
-                self.alter(key, raw, sheet.lines[id(top[key]), at])
-        sheet.stop()
-        rows = [row for row in self.rows.values() if row.releases]
-        rules.overlaps(sheet, rows)
-        sheet.stop()
-        for section in SECTIONS:  # where a gap is told: the proposal has no such section
-            sheet.lines.setdefault((id(top), section), 1)
-        sheet.gaps(rows, self.releases, top)
-        sheet.stop()
-        dates = {release: known.dates.get(release, "") for release in self.releases}
-        made = replace(
-            known,
-            implementation=proposed(base.implementation, top["proposal"]),
-            title=f"{known.title}: {top['title']}",
-            dates=dates,
-            rows=tuple(rows),
-        )
-        return Proposal(
-            name=top["proposal"],
-            **{key: top[key] for key in ("title", "text", "source")},
-            base=base,
-            phases=tuple(phases),
-            alterations=tuple(self.alterations),
-            ruleset=made,
-        )
-
-    def base(self, text: str, line: int) -> Reader:
-        """The release that it stands on, which has to be out."""
-        try:
-            found = reader(text)
-        except RulesetError as error:
-            self.sheet.error(line, f"base: {error}")
-            return self.sheet.stop()  # type: ignore[return-value] # it raises
-        if found.release == "main" or not text.endswith(f"@{found.release}"):
-            self.sheet.error(line, f"base: {text!r}; write a release that is out: {found}")
-        if base_of(found.implementation) != found.implementation:
-            self.sheet.error(line, f"base: {text!r} is a proposal itself")
-        self.sheet.stop()
-        return found
-
-    def phases(self, top: dict[str, Any], base: str) -> Iterator[Phase]:
-        seen: set[str] = set()
-        for at, raw in enumerate(top.get("phases", ())):
-            line = self.sheet.lines[id(top["phases"]), at]
-            if not self.sheet.mapping("phase", raw, _PHASE, line, _PHASE_OPTIONAL, _of_phase):
-                continue
-            release = raw["release"]
-            if release in seen or release_key(release) <= release_key(base):
-                self.sheet.error(line, f"release: {release} is no later release than those before")
-            seen.add(release)
-            lists = {key: tuple(raw.get(key, ())) for key in ("surface", "values", "backends")}
-            texts = {key: raw.get(key, "") for key in ("admission", "switch", "text", "source")}
-            yield Phase(release=release, **lists, **texts)
-
-    def alter(self, how: str, raw: Any, line: int) -> None:
-        """Apply one item of `ends`, `changes` or `adds`."""
-        if how == "adds":
-            self.add(raw, line)
-            return
-        more = set() if how == "ends" else {"id", *_ALTERED}
-        if not self.sheet.mapping(f"item of {how}", raw, _END | more, line, _ALTERED, _of_item):
-            return
-        row, start = self.rows.get(raw["row"]), raw["from"]
-        if row is None:
-            self.sheet.error(line, f"row: {raw['row'][:80]!r} is none of the base's rows")
-        elif start not in self.releases:
-            self.sheet.error(line, f"from: {start[:80]!r}; write one of the phases' releases")
-        else:
-            later = {r for r in row.releases if release_key(r) >= release_key(start)}
-            if not later:
-                self.sheet.error(line, f"row: {row.id!r} does not hold in {start} anyway")
-            self.rows[row.id] = replace(row, releases=row.releases - later)
-            if how == "changes":
-                self.change(row, raw, frozenset(later), line)
-            self.note(how, raw["row"], start, raw)
-
-    def change(self, row: Row, raw: dict[str, Any], later: frozenset[str], line: int) -> None:
-        """The row that holds instead."""
-        unfit = sorted(_ALTERED & raw.keys() - SECTIONS[row.section])
-        if unfit or not _ALTERED & raw.keys():
-            told = f"{', '.join(unfit)}: no row of {row.section} has it" if unfit else "no change"
-            self.sheet.error(line, f"{row.id!r}: {told}; there are {', '.join(sorted(_ALTERED))}")
-            return
-        given = {key: raw[key] for key in _ALTERED if key in raw}
-        for key, value in given.items():
-            if key != "protocol":
-                given[key] = _ALL[key] if value == "all" else tuple(value)
-        texts = {key: raw[key] for key in ("id", "text", "source")}
-        self.enter(replace(row, releases=later, line=line, **texts, **given), line)
-
-    def add(self, raw: Any, line: int) -> None:
-        """A row as rulesets have it."""
-        section = raw.pop("section", None) if isinstance(raw, dict) else None
-        if section not in SECTIONS:
-            known = ", ".join(SECTIONS)
-            self.sheet.error(line, f"section: {shown(section)}; write one of {known}")
-            return
-        row = self.sheet.row(section, SECTIONS[section], raw, line, self.releases)
-        if row:
-            self.enter(row, line)
-            first = min(row.releases, key=release_key)
-            self.note("adds", row.id, first, raw)
-
-    def enter(self, row: Row, line: int) -> None:
-        if row.id in self.rows:
-            self.sheet.error(line, f"id: {row.id!r} is a row of the base; write another")
-        else:
-            self.rows[row.id] = row
-
-    def note(self, how: str, row: str, release: str, raw: dict[str, Any]) -> None:
-        texts = {key: raw[key] for key in ("text", "source")}
-        self.alterations.append(Alteration(how=how, row=row, release=release, **texts))
-
-
-def _of_top(key: str, value: Any) -> str:
-    if key in _LISTS:
-        return "" if isinstance(value, list) else f"{key}: {shown(value)}; write a list"
-    wrong = wrong_in_row(key, value)
-    if key == "proposal" and not wrong and not _is_a_name(value):
-        return f"proposal: {value[:80]!r}; write small letters, digits and - between them"
-    return wrong
-
-
-def _is_a_name(text: str) -> bool:
-    plain = text.replace("-", "a")
-    return plain.isascii() and plain.isalnum() and text == text.lower() and text[0] != "-"
-
-
-def _chosen(key: str, value: Any, known: Sequence[str]) -> str:
-    """What is wrong with a list of some of the words that are known."""
-    wrong = sorted(set(value) - set(known)) if isinstance(value, list) and value else [shown(value)]
-    return f"{key}: {', '.join(map(str, wrong))}; known are {', '.join(known)}" if wrong else ""
-
-
-def _of_phase(key: str, value: Any) -> str:
-    if key == "surface":
-        return _chosen(key, value, SURFACES)
-    if key == "backends":
-        return _chosen(key, value, tuple(BACKEND_GROUPS))
-    if key == "admission":
-        return "" if value in ADMISSIONS else f"{key}: {shown(value)}; write warn or deny"
-    if key == "release":
-        return _release(key, value)
-    return wrong_in_row(key, value)
-
-
-def _of_item(key: str, value: Any) -> str:
-    return _release(key, value) if key == "from" else wrong_in_row(key, value)
-
-
-def _release(key: str, value: Any) -> str:
-    try:
-        ok = isinstance(value, str) and value != "main" and expand(value, [value]) == [value]
-    except RulesetError:
-        ok = False
-    return "" if ok else f"{key}: {shown(value)}; write a release: v1.10.0"
-

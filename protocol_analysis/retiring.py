@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from protocol_analysis.arguments import USAGE, Named, add_input, say, write
+from protocol_analysis.arguments import Named, add_input, say, write
 from protocol_analysis.formats import printable
 from protocol_analysis.manifests import split_reader
 from protocol_analysis.model import Inventory
@@ -59,6 +59,68 @@ def add_rewrite(commands: Any) -> None:
     command.set_defaults(run=_run_rewrite)
 
 
+def add_policy(commands: Any) -> None:
+    """Register the command among others."""
+    text = "admission policies that warn of new uses of a value, then deny them"
+    command = commands.add_parser(
+        "policy",
+        help=text,
+        description=f"Print {text}: a ValidatingAdmissionPolicy with its binding, and Kyverno's "
+        "ValidatingPolicy, as YAML. What a port had before may stay.",
+    )
+    command.add_argument(
+        "--proposal",
+        metavar="FILE",
+        help="in step with the phases of this proposal; @v1.12 behind it is one of its releases",
+    )
+    command.add_argument("--action", choices=("warn", "deny"), help="default: the phase's, or warn")
+    command.add_argument(
+        "--value", action="append", default=[], metavar="VALUE", help="repeatable; default: grpc"
+    )
+    command.add_argument(
+        "--release",
+        action=Named,
+        metavar="R",
+        help="what it reads are no near misses; default: the newest",
+    )
+    command.add_argument(
+        "--engine",
+        action="append",
+        choices=("kubernetes", "kyverno"),
+        help="repeatable; default: both",
+    )
+    command.add_argument(
+        "--namespaces",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="LABEL=VALUE",
+        help="only in namespaces with this label, wave by wave; repeatable; default: in all",
+    )
+    command.add_argument("--name", default="app-protocol", help="default: %(default)s")
+    command.set_defaults(run=_run_policy)
+
+
+def _run_policy(options: argparse.Namespace) -> int:
+    from protocol_analysis.proposals import asked  # noqa: PLC0415 - see above
+    from protocol_analysis.rollout import admission  # noqa: PLC0415 - see above
+
+    if options.proposal:
+        proposal, release = asked(options.proposal)
+        what = admission.admission_of(proposal, release, options.action)
+        if what is None:
+            phase = proposal.phase(release)
+            say(f"{proposal.name} asks for no policy at {phase.release}; --action has one made")
+            return 0
+    else:
+        values = options.value or ["grpc"]
+        what = admission.admission(options.release, options.action or "warn", values)
+    engines = options.engine or admission.ENGINES
+    found = admission.policies(what, engines, dict(options.namespaces), options.name)
+    write(sys.stdout, admission.as_yaml(found))
+    return 0
+
+
 def _pair(text: str) -> tuple[str, str]:
     old, _, new = text.partition("=")
     if not (old and new):
@@ -76,7 +138,8 @@ def _run_rewrite(options: argparse.Namespace) -> int:
     if not paths:
         raise RulesetError("no PATH given; name a file, a folder, or --cluster NAME=PATH")
     releases = [named(text) for text in options.releases]
-    readers = [reader(text, options.implementation) for text in releases or [None]]
+    readers = [reader(text, options.implementation) for text in releases]
+    readers = readers or [reader(None, options.implementation)]
     for text in releases:
         if warning := warning_of(text, options.implementation):
             say(f"warning: {warning}")

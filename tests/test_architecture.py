@@ -49,7 +49,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "speaking": {*CORE, "policies", "wiring", "attaching", "settings", "readers"},
     "readings": {*CORE, "settings", "readers", "speaking"},
     "coverage": {*CORE, "readers", "readings", "speaking"},
-    "history": {*CORE, "wiring", "sheets"},
+    "history": {*CORE, "readers", "wiring", "sheets"},
+    "overlaying": {*CORE, "readers", "sheets"},
+    "proposals": {*CORE, "readers", "wiring", "overlaying"},
+    "rollout": {
+        *CORE,
+        *("readers", "readings", "speaking", "coverage", "edits", "wiring", "proposals"),
+        *("manifests", "sheets"),
+    },
     "edits": {*CORE, "speaking", "coverage"},
     "compare": {*CORE, "readers", "readings", "speaking", "history", "edits"},
     "upgrade": {*CORE, "wiring", "compare", "reading"},
@@ -109,7 +116,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plots": {*CORE, "coverage", "tables", "drawing", "proof"},
     "report": {*CORE, "coverage", "reading", "tables", "plots", "drawing", "formats", "manifests"},
     "proof": CORE,
-    "arguments": {*CORE, "formats", "manifests"},
+    "arguments": {*CORE, "formats", "manifests", "proposals"},
+    "proposing": {*CORE, "readers", "arguments", "formats", "proposals", "rollout"},
+    "retiring": {
+        *CORE,
+        *("readers", "reading", "arguments", "formats", "manifests", "proposals", "rollout"),
+    },
     "proving": {*CORE, "arguments", "columns", "formats", "proof"},
     "declared": {*CORE, "coverage", "readings", "portability", "proof"},
     "probing": {*CORE, "arguments", "columns", "formats", "manifests", "declared", "proof"},
@@ -132,6 +144,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "columns",
         "proving",
         "probing",
+        "proposing",
+        "retiring",
     },
     "__init__": {
         *CORE,
@@ -148,7 +162,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # What is not Python's own, and which rooms may stand on it.
 OUTSIDE: dict[str, set[str]] = {
-    "yaml": {"sheets", "claims", "manifests", "formats", "proof"},
+    "yaml": {"sheets", "claims", "manifests", "formats", "proof", "proposals", "rollout"},
     "tabulate": {"formats"},
     "tqdm": {"report", "cli", "proving"},
     "pandas": {"tables", "wild", "drawing", "plots", "report"},
@@ -186,6 +200,9 @@ TOUCH_THE_WORLD = {
     "measuring",
     "portability",
     "comparing",
+    "proposals",
+    "proposing",
+    "rollout",
     "findings",
     "wild",
     "arguments",

@@ -6,12 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from protocol_analysis.model import Inventory
+from protocol_analysis.manifests.files import read_text
+from protocol_analysis.model import Inventory, ManifestError
 from protocol_analysis.readers import Reader
+from protocol_analysis.rollout.kustomize import Patch, patched, patches_of
 from protocol_analysis.rollout.neutrality import BY_DEFAULT, candidates, decide
 from protocol_analysis.rollout.rewriting import File, Refusal, Rewrite, rewritten
 from protocol_analysis.rollout.scalars import Refused
 from protocol_analysis.rollout.writing import real, replace, unchanged
+
+_NO_PORT = "the port that it is for is not among what was read, so nobody can tell what it changes"
 
 
 @dataclass(kw_only=True)
@@ -57,14 +61,19 @@ def rewrites(
 ) -> Rewrites:
     """What is to be rewritten in files, which are read again; `known` are their digests before.
 
-    Raises RulesetError for a reader that is not known.
+    Patches of the kustomizations among them are files to be changed too. Raises RulesetError for a
+    reader that is not known.
     """
     values = values or BY_DEFAULT
+    patches = [p for p in patches_of(map(str, known), _text_of) if p.value in values]
+    as_patched, unknown = _patched(inventories, patches)
+    inventories = [*inventories, *as_patched]
     # What cannot be changed where it stands is left out before anybody's wire is looked at: what is
     # tried together is what is done together.
     wanted = [each for inventory in inventories for each in candidates(inventory, values)]
     stays = {each.position: each.reason for each in _in_files(wanted, known).refused}
-    refused, made = [], []
+    refused = [Refusal(patch.position, str(patch), _NO_PORT) for patch in unknown]
+    made: list[Rewrite] = []
     for inventory in inventories:
         for decision in decide(inventory, readers, meshes, values, unary, stays):
             each = decision.rewrite
@@ -72,9 +81,28 @@ def rewrites(
                 made.append(each)
             else:
                 refused.append(Refusal(each.position, str(each), decision.reason))
-    found = _in_files(made, known)
-    found.refused += refused
+    # A patch may be one of several Services: it is changed where all of them stay as they are.
+    stay = {refusal.position for refusal in refused}
+    found = _in_files([each for each in made if each.position not in stay], known)
+    found.refused += dict.fromkeys(refused)
     return found
+
+
+def _patched(
+    inventories: Sequence[Inventory], patches: Sequence[Patch]
+) -> tuple[list[Inventory], list[Patch]]:
+    """The inventories as they are patched, and the patches of nothing in any of them."""
+    found = [each for inventory in inventories for each in patched(inventory, patches)]
+    known = {patch for _, applied in found for patch in applied}
+    return [inventory for inventory, _ in found], [p for p in patches if p not in known]
+
+
+def _text_of(name: str) -> str | None:
+    """The text of a file; None where it cannot be read."""
+    try:
+        return read_text(Path(name))
+    except ManifestError:
+        return None
 
 
 def _in_files(wanted: Sequence[Rewrite], known: Mapping[Path, str]) -> Rewrites:

@@ -1,7 +1,8 @@
-"""The truth table of a release or a proposal: backend kind × value × route kind → what is spoken. Pure.
+"""The truth table of a release or a proposal: kind, value and route kind → what is spoken. Pure.
 
 Each case is the only backend of its rule, without policies. The values are those that a release
-reads or has read on any kind, what is mistaken for them, what must never be taken for them, and none.
+reads or has read on any kind, what is mistaken for them, what must never be taken for them, and
+none.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def declarations(rules: Rules, kind: str) -> Iterator[Declared]:
 
     >>> from protocol_analysis.rules import ruleset
     >>> list(declarations(ruleset().at("1.9"), "Service"))[:4]
-    [None, 'kubernetes.io/h2c', 'gateway.envoyproxy.io/h2c', 'grpc']
+    [None, 'kubernetes.io/h2c', 'grpc', 'kubernetes.io/ws']
     """
     read = dict.fromkeys(
         name
@@ -117,7 +118,11 @@ def _target(
 ) -> tuple[Service | Backend, ServicePort | None]:
     """The object that declares it, and the port."""
     meta = Meta(
-        group=BACKEND_GROUPS[kind], kind=kind, namespace="default", name="backend", position=_NOWHERE
+        group=BACKEND_GROUPS[kind],
+        kind=kind,
+        namespace="default",
+        name="backend",
+        position=_NOWHERE,
     )
     if kind == "Backend":
         values = declared if isinstance(declared, tuple) else None

@@ -1,4 +1,4 @@
-"""The truth table as test inputs: for Envoy Gateway's translator, and in conformance's manner. Pure.
+"""The truth table as test inputs: for Envoy Gateway's translator, and in conformance's way. Pure.
 
 A `*.in.yaml` is one world of Gateways, routes, Services and EndpointSlices, in the format of Envoy
 Gateway's translator tests: one for each backend kind on each route kind, with a route for every
@@ -82,7 +82,7 @@ def _translator(by: Reader, kind: str, route: str, rows: list[Case]) -> Fixture:
         **({"endpointSlices": slices} if slices else {}),
     }
     head = [
-        f"What {base_of(by.implementation)} is to make of appProtocol on a {kind} behind a {route}:",
+        f"What {base_of(by.implementation)} makes of appProtocol on a {kind} behind a {route}:",
         f"{by.implementation} {by.release}.",
         *(f"{route.lower()}-{number}: {_expected(case)}" for number, case in enumerate(rows, 1)),
     ]
@@ -189,7 +189,7 @@ def _endpoints(kind: str, name: str, route: str) -> dict[str, Any]:
 
 
 def _conformance(case: Case, number: int) -> Fixture:
-    """A route to a ServiceImport, in the namespace and to the Gateway of conformance's own set-up."""
+    """A route to a ServiceImport, to the Gateway of conformance's own set-up."""
     said = re.sub(r"[^a-z0-9]+", "-", _said(case).lower()).strip("-")
     slug = f"{number:02}-{said}"  # values may differ in case and blanks only
     namespace, name = "gateway-conformance-infra", f"import-{slug}"

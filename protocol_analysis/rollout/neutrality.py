@@ -97,7 +97,7 @@ def _declaring(
     """The ports that declare one of `values`, or what is never rewritten."""
     for service, port in _all_ports(inventory):
         old = port.app_protocol
-        if old in values or old in never():
+        if old is not None and (old in values or old in never()):
             new = values.get(old, "")
             where = port.where
             yield (

@@ -17,10 +17,9 @@ from protocol_analysis.rollout.scalars import Refused
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A scalar, the object that it is in, and the lines of that object."""
+    """A scalar, and the lines of the object, or of the patch, that it is in."""
 
     scalar: Scalar
-    whole: Mapping
     first: int
     last: int
 
@@ -47,10 +46,10 @@ def place_of(document: Document, line: int, column: int, old: str) -> Place:
         if whole is None and isinstance(node, Mapping) and "kind" in node.items:
             whole = node
     if whole is None:
-        raise Refused("no object with a kind holds it")
+        return Place(scalar, document.root.line, last_line(document.root))  # a JSON patch
     if owner := owner_of(whole):
         raise Refused(str(owner))
-    return Place(scalar, whole, whole.line, last_line(whole))
+    return Place(scalar, whole.line, last_line(whole))
 
 
 def _stands(node: Node, line: int, column: int) -> bool:
@@ -101,6 +100,10 @@ def secrets_in(root: Node) -> Iterator[tuple[int, int]]:
             yield node.line, last_line(node)
 
 
+def _keys(node: Node) -> list[str]:
+    return list(node.items) if isinstance(node, Mapping) else []
+
+
 def same_but(one: Node, other: Node, changed: dict[tuple[int, int], str]) -> bool:
     """Whether two trees are the same, but for the scalars at these places of the first.
 
@@ -124,9 +127,8 @@ def same_but(one: Node, other: Node, changed: dict[tuple[int, int], str]) -> boo
             if (after.text, after.plain) != (wanted, before.plain):
                 return False
             continue
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            if list(before.items) != list(after.items):
-                return False
+        if _keys(before) != _keys(after):
+            return False
         pairs = (children(before), children(after))
         if len(pairs[0]) != len(pairs[1]):
             return False

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from protocol_analysis.manifests.nodes import Document, documents
 from protocol_analysis.model import Meta, Position
-from protocol_analysis.rollout.places import Place, place_of, same_but, secrets_in
+from protocol_analysis.rollout.inline import Block, block_around
+from protocol_analysis.rollout.places import place_of, same_but, secrets_in
 from protocol_analysis.rollout.scalars import (
     Decoded,
     Lines,
@@ -86,14 +87,13 @@ class File:
 def rewritten(name: str, raw: bytes, rewrites: Sequence[Rewrite]) -> File:
     r"""The file with its values changed, as far as each can be changed alone.
 
-    >>> where = Position(file="a.yaml", document=1, line=3, column=29)
+    >>> text = b"kind: Service\nspec:\n  ports: [{port: 1, appProtocol: grpc}] # why\n"
+    >>> where = Position(file="a.yaml", document=1, line=3, column=34)
     >>> meta = Meta(group="", kind="Service", namespace="shop", name="cart", position=where)
     >>> new = "kubernetes.io/h2c"
-    >>> text = b"kind: Service\nspec:\n  ports: [{port: 1, appProtocol: grpc}] # why\n"
     >>> edit = Rewrite(target=meta, port=1, old="grpc", new=new, position=where)
-    >>> rewritten("a.yaml", text, [edit]).refused
-    (Refusal(position=Position(file='a.yaml', document=1, line=3, column=29), \
-what='Service shop/cart:1', reason="'grpc' no longer stands there"),)
+    >>> rewritten("a.yaml", text, [edit]).after.split(b"\n")[2]
+    b'  ports: [{port: 1, appProtocol: kubernetes.io/h2c}] # why'
     """
     try:
         content = decoded(raw)
@@ -106,19 +106,20 @@ what='Service shop/cart:1', reason="'grpc' no longer stands there"),)
     refused: list[Refusal] = []
     spans: list[tuple[int, int, str]] = []
     hunks: list[_Hunk] = []
+    blocks: dict[tuple[int, int, int], Block] = {}  # by document, line and column
     for each in _once(rewrites):
         try:
-            place = _place(found, each, secrets)
+            hunk = _place(found, each, secrets, content.text, blocks)
             at = lines.offset(each.position.line, each.position.column)
             spans.append((*span_of(content.text, at, each.old), each.new))
         except Refused as error:
             refused.append(Refusal(each.position, str(each), str(error)))
         else:
             made.append(each)
-            hunks.append(_Hunk(each.position.line, place.first, place.last))
+            hunks.append(hunk)
     try:
         after = Decoded(with_spans(content.text, spans), content.encoding, content.mark)
-        _checked(found, after.text, made)
+        _checked(found, after.text, made, blocks)
     except Refused as error:
         refused += _all_refused(made, str(error))
         return File(name, raw, raw, refused=tuple(refused))
@@ -135,23 +136,42 @@ def _all_refused(rewrites: Iterable[Rewrite], reason: str) -> tuple[Refusal, ...
 
 
 def _place(
-    found: dict[int, Document], each: Rewrite, secrets: Sequence[tuple[int, int]]
-) -> Place:
+    found: dict[int, Document],
+    each: Rewrite,
+    secrets: Sequence[tuple[int, int]],
+    content: str,
+    blocks: dict[tuple[int, int, int], Block],
+) -> _Hunk:
+    """The lines that a change may show: of its object, or of the block that it is in."""
     where = each.position
     document = found.get(where.document)
     if document is None:
         raise Refused(f"{each.old!r} no longer stands there")
     if any(first <= where.line <= last for first, last in secrets):
         raise Refused("it stands on one line with a Secret, which no diff may show; part them")
-    return place_of(document, where.line, where.column, each.old)
+    if scalar := block_around(document, where.line):
+        key = (where.document, scalar.line, scalar.column)
+        block = blocks.setdefault(key, Block(content, scalar))
+        block.change(where.line, where.column, each.old, each.new)
+        last = scalar.line + scalar.text.rstrip("\n").count("\n") + 1
+        return _Hunk(where.line, scalar.line, last)
+    place = place_of(document, where.line, where.column, each.old)
+    return _Hunk(where.line, place.first, place.last)
 
 
-def _checked(found: dict[int, Document], after: str, made: Sequence[Rewrite]) -> None:
+def _checked(
+    found: dict[int, Document],
+    after: str,
+    made: Sequence[Rewrite],
+    blocks: dict[tuple[int, int, int], Block],
+) -> None:
     """Raise Refused where the text says anything else than before, but for the values."""
     changed: dict[int, dict[tuple[int, int], str]] = {}
     for each in made:
         places = changed.setdefault(each.position.document, {})
         places[each.position.line, each.position.column] = each.new
+    for (document, line, column), block in blocks.items():
+        changed.setdefault(document, {})[line, column] = block.text
     new = {document.number: document for document in documents(after)}
     for number, before in found.items():
         other = new.get(number)
