@@ -16,9 +16,10 @@ from typing import Any
 from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.manifests import Progress, load, split_reader
 from protocol_analysis.model import Inventory, ManifestError
-from protocol_analysis.readers import Reader, reader, warning_of
+from protocol_analysis.readers import Reader, reader, reader_of, warning_of
 from protocol_analysis.readings import resolve
 from protocol_analysis.resolution import Resolution
+from protocol_analysis.rules import ruleset
 
 Manifests = str | Sequence[str] | Mapping[str, str]
 Place = tuple[str | None, list[str], str, str]  # cluster, paths, implementation, release
@@ -134,7 +135,7 @@ def read(
         raise ManifestError("no path given; name a file, a folder, or - for standard input")
     default = (implementation, release)
     asked = [(reads, at) if reads else default for _, _, reads, at in places]
-    known = [(reader(at, reads), warning_of(at, reads)) for reads, at in asked]
+    known = [_reader(reads, at) for reads, at in asked]
     found = []
     for (name, paths, _, _), (by, warning) in zip(places, known, strict=True):
         if name is None:
@@ -152,6 +153,14 @@ def read(
             )
         )
     return Read(clusters=tuple(found))
+
+
+def _reader(implementation: str, release: str | None) -> tuple[Reader, str]:
+    """Who reads, and what is assumed; a release may name its implementation."""
+    if release and "@" in release:
+        return reader(release), warning_of(release)
+    known, warning = ruleset(implementation).pick(release)
+    return reader_of(implementation, known), warning
 
 
 def _of_known_form(manifests: Any) -> None:

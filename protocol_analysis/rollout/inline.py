@@ -30,13 +30,13 @@ def raw_position(content: str, block: Scalar, line: int, column: int) -> tuple[i
     return block.line + line, len(raw) - len(inner) + column
 
 
-def block_around(document: Document, line: int) -> Scalar | None:
+def block_around(lines: Lines, document: Document, line: int) -> Scalar | None:
     """The block of lines that a line of the file lies in."""
-    if document.root is None:
-        return None
-    for node in inside(document.root):
+    for node in inside(document.root) if document.root else ():
         if isinstance(node, Scalar) and node.line < line <= node.line + node.text.count("\n") + 1:
-            return node
+            at = lines.offset(node.line, node.column)
+            if lines.text.startswith(("|", ">"), at):
+                return node
     return None
 
 

@@ -109,7 +109,7 @@ def rewritten(name: str, raw: bytes, rewrites: Sequence[Rewrite]) -> File:
     blocks: dict[tuple[int, int, int], Block] = {}  # by document, line and column
     for each in _once(rewrites):
         try:
-            hunk = _place(found, each, secrets, content.text, blocks)
+            hunk = _place(found, each, secrets, lines, blocks)
             at = lines.offset(each.position.line, each.position.column)
             spans.append((*span_of(content.text, at, each.old), each.new))
         except Refused as error:
@@ -139,7 +139,7 @@ def _place(
     found: dict[int, Document],
     each: Rewrite,
     secrets: Sequence[tuple[int, int]],
-    content: str,
+    lines: Lines,
     blocks: dict[tuple[int, int, int], Block],
 ) -> _Hunk:
     """The lines that a change may show: of its object, or of the block that it is in."""
@@ -149,9 +149,9 @@ def _place(
         raise Refused(f"{each.old!r} no longer stands there")
     if any(first <= where.line <= last for first, last in secrets):
         raise Refused("it stands on one line with a Secret, which no diff may show; part them")
-    if scalar := block_around(document, where.line):
+    if scalar := block_around(lines, document, where.line):
         key = (where.document, scalar.line, scalar.column)
-        block = blocks.setdefault(key, Block(content, scalar))
+        block = blocks.setdefault(key, Block(lines.text, scalar))
         block.change(where.line, where.column, each.old, each.new)
         last = scalar.line + scalar.text.rstrip("\n").count("\n") + 1
         return _Hunk(where.line, scalar.line, last)
