@@ -54,7 +54,10 @@ def wrong(known: dict[Question, Answer], golden: list[tuple[Question, Answer]]) 
 def test_the_table_is_what_the_gateways_own_code_says(release: str, variant: str) -> None:
     known = table(release)
     golden = [
-        ((row["backendKind"], row["routeKind"], declared(row)), (row["protocol"], row["forceHTTP1"]))
+        (
+            (row["backendKind"], row["routeKind"], declared(row)),
+            (row["protocol"], row["forceHTTP1"]),
+        )
         for row in rows("value_matrix.jsonl")
         if row["variant"].startswith(variant)
     ]
@@ -151,18 +154,24 @@ def test_the_manifests_for_imports_stand_for_themselves(tmp_path: Path) -> None:
         (row,) = resolve(load(file), release="1.9")
         assert row.ref.kind == "ServiceImport"
         expected = fixture.text.splitlines()[0]
-        assert f"is {row.protocol}" in expected and f"upstream {row.upstream}" in expected
+        assert f"is {row.protocol}" in expected
+        assert f"upstream {row.upstream}" in expected
 
 
 def test_what_a_proposal_ends_is_a_case_too() -> None:
     gone = table(str(proposal("remove").at()))
     assert gone["Service", "HTTPRoute", "grpc"] == ("HTTP", False)
     differing = {q for q, told in table().items() if gone[q] != told}
-    assert differing and {q[2] for q in differing} <= {
-        "grpc", ("grpc",), ("grpc", "gateway.envoyproxy.io/ws"), ("grpc", "gateway.envoyproxy.io/wss"),
-        ("gateway.envoyproxy.io/ws", "grpc"), ("gateway.envoyproxy.io/wss", "grpc"),
+    assert differing
+    assert {q[2] for q in differing} <= {
+        "grpc",
+        ("grpc",),
+        ("grpc", "gateway.envoyproxy.io/ws"),
+        ("grpc", "gateway.envoyproxy.io/wss"),
+        ("gateway.envoyproxy.io/ws", "grpc"),
+        ("gateway.envoyproxy.io/wss", "grpc"),
         ("grpc", "gateway.envoyproxy.io/h2c"),
-    }  # fmt: skip
+    }
     assert not [q for q, told in table(str(proposal("keep").at())).items() if table()[q] != told]
 
 

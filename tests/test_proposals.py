@@ -98,7 +98,7 @@ def declaring(folder: Path, value: str) -> Any:
         "apiVersion: multicluster.x-k8s.io/v1alpha1\nkind: ServiceImport\nmetadata: {name: s}\n"
         f"spec: {{ports: {port}}}\n---\n"
         "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: Backend\nmetadata: {name: s}\n"
-        f"spec: {{appProtocols: [{value}], endpoints: [{{ip: {{address: 192.0.2.1, port: 1}}}}]}}\n",
+        f"spec: {{appProtocols: [{value}], endpoints: [{{ip: {{address: 192.0.2.1}}}}]}}\n",
         encoding="utf-8",
     )
     return load(file)
@@ -138,7 +138,8 @@ def test_phases_say_who_is_warned_and_where() -> None:
     found = proposal("remove")
     before, at, after = (found.phase(r) for r in ("v1.9.0", "v1.10.0", "v1.13.7"))
     assert not before.warns("Service", "grpc")
-    assert at.warns("Service", "grpc") and not at.warns("Service", "kubernetes.io/h2c")
+    assert at.warns("Service", "grpc")
+    assert not at.warns("Service", "kubernetes.io/h2c")
     assert "route condition" in at.surface
     assert (after.release, bool(after.switch), after.admission) == ("v1.12.0", True, "deny")
 
@@ -150,7 +151,8 @@ def test_a_cell_may_hold_a_proposal_and_change_it() -> None:
     rules = rules_of(second.at())[0]
     assert rules.value("values", "Service", "HTTPRoute", "grpc")
     added = rules.value("values", "Service", "HTTPRoute", "example.com/h2c")
-    assert added and added.id == "more"
+    assert added
+    assert added.id == "more"
     assert [(each.how, each.row, each.release) for each in second.alterations] == [
         ("adds", "more", "v1.10.0")
     ]
@@ -242,7 +244,9 @@ def test_commands_take_a_proposal_for_a_release(
     rows = json.loads(capsys.readouterr().out)
     assert status in (0, 3)
     if command[0] == "coverage":
-        told = {r["upstream"] for r in rows if (r["appProtocol"], r["transport"]) == ("grpc", "TCP")}
+        told = {
+            r["upstream"] for r in rows if (r["appProtocol"], r["transport"]) == ("grpc", "TCP")
+        }
         assert told == {"http/1.1"}
     else:
         assert "v1.12.0" in json.dumps(rows)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from protocol_analysis.manifests.nodes import Document, Scalar, documents
-from protocol_analysis.rollout.places import inside, place_of
+from protocol_analysis.manifests.nodes import Scalar, documents
+from protocol_analysis.rollout.places import Places
 from protocol_analysis.rollout.scalars import Lines, Refused, span_of, with_spans
 
 
@@ -30,13 +30,24 @@ def raw_position(content: str, block: Scalar, line: int, column: int) -> tuple[i
     return block.line + line, len(raw) - len(inner) + column
 
 
-def block_around(lines: Lines, document: Document, line: int) -> Scalar | None:
-    """The block of lines that a line of the file lies in."""
-    for node in inside(document.root) if document.root else ():
-        if isinstance(node, Scalar) and node.line < line <= node.line + node.text.count("\n") + 1:
-            at = lines.offset(node.line, node.column)
-            if lines.text.startswith(("|", ">"), at):
-                return node
+def blocks_in(lines: Lines, places: Places) -> list[Scalar]:
+    """The blocks of lines in a document."""
+    return [
+        scalar
+        for (line, column), scalar in places.scalars.items()
+        if scalar.text and lines.text.startswith(("|", ">"), lines.offset(line, column))
+    ]
+
+
+def block_around(blocks: Iterable[Scalar], line: int) -> Scalar | None:
+    r"""The block that a line of the file lies in.
+
+    >>> block_around([Scalar("a\nb\n", False, 1, 8)], 3) is None
+    False
+    """
+    for each in blocks:
+        if each.line < line <= each.line + each.text.rstrip("\n").count("\n") + 1:
+            return each
     return None
 
 
@@ -46,7 +57,7 @@ class Block:
     def __init__(self, content: str, scalar: Scalar) -> None:
         self.content, self.scalar = content, scalar
         self.lines = Lines(scalar.text)
-        self.documents = list(documents(scalar.text))
+        self.documents = [Places(document) for document in documents(scalar.text)]
         self.spans: list[tuple[int, int, str]] = []
 
     def change(self, line: int, column: int, old: str, new: str) -> None:
@@ -56,9 +67,9 @@ class Block:
         if first is None or column < first[1]:
             raise Refused(f"{old!r} no longer stands there")
         at = column - first[1] + 1
-        for document in self.documents:
-            if document.root and (inner, at) in _places(document):
-                place_of(document, inner, at, old)
+        for places in self.documents:
+            if (inner, at) in places.scalars:
+                places.place(inner, at, old)
                 span = span_of(self.scalar.text, self.lines.offset(inner, at), old)
                 self.spans.append((*span, new))
                 return
@@ -68,9 +79,3 @@ class Block:
     def text(self) -> str:
         """What the block is to say."""
         return with_spans(self.scalar.text, self.spans)
-
-
-def _places(document: Document) -> Iterable[tuple[int, int]]:
-    if document.root is None:
-        return ()
-    return {(node.line, node.column) for node in inside(document.root)}

@@ -9,10 +9,10 @@ route or port are taken back, until nothing does.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from protocol_analysis.edits import wire_of, with_value
+from protocol_analysis.edits import wire_of
 from protocol_analysis.model import Inventory, Meta, Position, Service, ServicePort
 from protocol_analysis.readers import Reader, reader
 from protocol_analysis.readings import Others, alone, who, word_of
@@ -151,14 +151,31 @@ def _not_neutral(
     before = _View(inventory, gateways, meshes, wanted)
     refused = before.not_known()
     while left := {place: each for place, each in wanted.items() if place not in refused}:
-        changed = inventory
-        for (meta, port), each in left.items():
-            changed = with_value(changed, meta, port, each.new)
+        changed = _with_values(inventory, left)
         found = before.differences(_View(changed, gateways, meshes, wanted), left)
         if not found:
             break
         refused |= found
     return refused
+
+
+def _with_values(inventory: Inventory, rewrites: Mapping[Place, Rewrite]) -> Inventory:
+    """The manifests with all of these values."""
+
+    def change(service: Service) -> Service:
+        found = {port.number: rewrites.get((service.meta, port.number)) for port in service.ports}
+        if not any(found.values()):
+            return service
+        ports = [
+            replace(port, app_protocol=each.new) if (each := found[port.number]) else port
+            for port in service.ports
+        ]
+        return replace(service, ports=tuple(ports))
+
+    services, imports = (
+        tuple(map(change, each)) for each in (inventory.services, inventory.service_imports)
+    )
+    return replace(inventory, services=services, service_imports=imports)
 
 
 class _View:
@@ -174,11 +191,11 @@ class _View:
         others = Others(inventory, gateways[0], meshes)
         everyone = dict.fromkeys((*gateways, *sorted(others.gateways.values(), key=str)))
         self.references = {by: speak(inventory, *rules_of(by)) for by in everyone}
-        scope = Scope(inventory)
+        scope, rules = Scope(inventory), [rules_of(by) for by in gateways]
         self.ports: dict[Place, list[Resolution]] = {}
         for service, port in _all_ports(inventory):
             if (place := (service.meta, port.number)) in wanted:
-                by_gateways = [alone(scope, *rules_of(by), service, port) for by in gateways]
+                by_gateways = [alone(scope, *known, service, port) for known in rules]
                 self.ports[place] = [*by_gateways, *others.of_port(service, port)]
 
     def not_known(self) -> dict[Place, str]:

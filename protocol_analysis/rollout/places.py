@@ -24,36 +24,40 @@ class Place:
     last: int
 
 
-def place_of(document: Document, line: int, column: int, old: str) -> Place:
-    """The place of a value. Raises Refused where it is not there, shared, or somebody else's."""
-    if document.root is None:
-        raise Refused(f"its document cannot be read: {document.error}")
-    parents = _parents(document.root)
-    scalar = next(
-        (node for node, _ in parents.values() if _stands(node, line, column)),
-        None,
-    )
-    if not isinstance(scalar, Scalar) or scalar.text != old:
-        raise Refused(f"{old!r} no longer stands there")
-    if document.template:
-        raise Refused("its document holds {{ }}, so a template makes it: change the template")
-    whole: Mapping | None = None
-    node: Node = scalar
-    while above := parents[id(node)][1]:
-        if len(above) > 1:
-            raise Refused("an alias or a merge key shares it with others; write it out first")
-        node = above[0]
-        if whole is None and isinstance(node, Mapping) and "kind" in node.items:
-            whole = node
-    if whole is None:
-        return Place(scalar, document.root.line, last_line(document.root))  # a JSON patch
-    if owner := owner_of(whole):
-        raise Refused(str(owner))
-    return Place(scalar, whole.line, last_line(whole))
+class Places:
+    """A document whose values are looked up by where they stand; it is walked once."""
 
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.parents = _parents(document.root) if document.root else {}
+        self.scalars = {
+            (node.line, node.column): node
+            for node, _ in self.parents.values()
+            if isinstance(node, Scalar)
+        }
 
-def _stands(node: Node, line: int, column: int) -> bool:
-    return isinstance(node, Scalar) and (node.line, node.column) == (line, column)
+    def place(self, line: int, column: int, old: str) -> Place:
+        """The place of a value. Raises Refused where it is not there, shared, or not its own."""
+        root, scalar = self.document.root, self.scalars.get((line, column))
+        if root is None:
+            raise Refused(f"its document cannot be read: {self.document.error}")
+        if scalar is None or scalar.text != old:
+            raise Refused(f"{old!r} no longer stands there")
+        if self.document.template:
+            raise Refused("its document holds {{ }}, so a template makes it: change the template")
+        whole: Mapping | None = None
+        node: Node = scalar
+        while above := self.parents[id(node)][1]:
+            if len(above) > 1:
+                raise Refused("an alias or a merge key shares it with others; write it out first")
+            node = above[0]
+            if whole is None and isinstance(node, Mapping) and "kind" in node.items:
+                whole = node
+        if whole is None:
+            return Place(scalar, root.line, last_line(root))  # a JSON patch
+        if owner := owner_of(whole):
+            raise Refused(str(owner))
+        return Place(scalar, whole.line, last_line(whole))
 
 
 def _parents(root: Node) -> dict[int, tuple[Node, list[Node]]]:

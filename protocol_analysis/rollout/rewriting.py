@@ -7,13 +7,15 @@ change anything else is refused. Nothing is written here: `writing` does that.
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from protocol_analysis.manifests.nodes import Document, documents
+from protocol_analysis.manifests.nodes import Document, Scalar, documents
 from protocol_analysis.model import Meta, Position
-from protocol_analysis.rollout.inline import Block, block_around
-from protocol_analysis.rollout.places import place_of, same_but, secrets_in
+from protocol_analysis.rollout.inline import Block, block_around, blocks_in
+from protocol_analysis.rollout.places import Places, same_but, secrets_in
 from protocol_analysis.rollout.scalars import (
     Decoded,
     Lines,
@@ -101,6 +103,7 @@ def rewritten(name: str, raw: bytes, rewrites: Sequence[Rewrite]) -> File:
         return File(name, raw, raw, refused=_all_refused(rewrites, str(error)))
     found = {document.number: document for document in documents(content.text)}
     lines = Lines(content.text)
+    places = _Found(found, lines)
     secrets = [span for d in found.values() if d.root for span in secrets_in(d.root)]
     made: list[Rewrite] = []
     refused: list[Refusal] = []
@@ -109,7 +112,7 @@ def rewritten(name: str, raw: bytes, rewrites: Sequence[Rewrite]) -> File:
     blocks: dict[tuple[int, int, int], Block] = {}  # by document, line and column
     for each in _once(rewrites):
         try:
-            hunk = _place(found, each, secrets, lines, blocks)
+            hunk = _place(places, each, secrets, blocks)
             at = lines.offset(each.position.line, each.position.column)
             spans.append((*span_of(content.text, at, each.old), each.new))
         except Refused as error:
@@ -135,27 +138,41 @@ def _all_refused(rewrites: Iterable[Rewrite], reason: str) -> tuple[Refusal, ...
     return tuple(Refusal(each.position, str(each), reason) for each in rewrites)
 
 
+class _Found:
+    """The documents of a file that values are looked for in."""
+
+    def __init__(self, documents_: dict[int, Document], lines: Lines) -> None:
+        self.documents, self.lines = documents_, lines
+        self._known: dict[int, tuple[Places, list[Scalar]]] = {}
+
+    def at(self, number: int) -> tuple[Places, list[Scalar]]:
+        """A document, and the blocks of lines in it."""
+        if number not in self._known:
+            places = Places(self.documents[number])
+            self._known[number] = (places, blocks_in(self.lines, places))
+        return self._known[number]
+
+
 def _place(
-    found: dict[int, Document],
+    found: _Found,
     each: Rewrite,
     secrets: Sequence[tuple[int, int]],
-    lines: Lines,
     blocks: dict[tuple[int, int, int], Block],
 ) -> _Hunk:
     """The lines that a change may show: of its object, or of the block that it is in."""
     where = each.position
-    document = found.get(where.document)
-    if document is None:
+    if where.document not in found.documents:
         raise Refused(f"{each.old!r} no longer stands there")
+    places, in_blocks = found.at(where.document)
     if any(first <= where.line <= last for first, last in secrets):
         raise Refused("it stands on one line with a Secret, which no diff may show; part them")
-    if scalar := block_around(lines, document, where.line):
+    if scalar := block_around(in_blocks, where.line):
         key = (where.document, scalar.line, scalar.column)
-        block = blocks.setdefault(key, Block(lines.text, scalar))
+        block = blocks.setdefault(key, Block(found.lines.text, scalar))
         block.change(where.line, where.column, each.old, each.new)
         last = scalar.line + scalar.text.rstrip("\n").count("\n") + 1
         return _Hunk(where.line, scalar.line, last)
-    place = place_of(document, where.line, where.column, each.old)
+    place = places.place(where.line, where.column, each.old)
     return _Hunk(where.line, place.first, place.last)
 
 
@@ -208,7 +225,8 @@ def _by_line_feed(lines: Lines) -> list[str]:
 
 def _line_numbers(lines: Lines) -> Callable[[int], int]:
     """A line as editors count them → as `patch` does."""
-    return lambda number: lines.text.count("\n", 0, lines.offset(number, 1)) + 1
+    feeds = [found.start() for found in re.finditer("\n", lines.text)]
+    return lambda number: bisect_left(feeds, lines.offset(number, 1)) + 1
 
 
 def _grouped(
