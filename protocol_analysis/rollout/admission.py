@@ -227,7 +227,7 @@ def _pattern(words: Sequence[str]) -> str:
 
 def _text(text: str) -> str:
     """A text in CEL, whose escapes are those of JSON for what may stand in a value."""
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _list(values: Sequence[str]) -> str:
