@@ -140,6 +140,7 @@ class _Reading:
     def __init__(self, name: str) -> None:
         self.sheet = RulesetSheet(name)
         self.releases: list[str] = []  # of the base and of the phases, oldest first
+        self.own: list[str] = []  # those of the phases
         self.alterations: list[Alteration] = []
         self.rows: dict[str, Row] = {}
 
@@ -152,7 +153,8 @@ class _Reading:
         known = ruleset(base.implementation)
         phases = sorted(self.phases(top, base.release), key=lambda p: release_key(p.release))
         kept = [r for r in known.releases if release_key(r) <= release_key(base.release)]
-        self.releases = [*kept, *(phase.release for phase in phases)]
+        self.own = [phase.release for phase in phases]
+        self.releases = [*kept, *self.own]
         if not phases:
             sheet.error(1, "no phases; name the releases that this is a proposal for")
         sheet.stop()
@@ -223,7 +225,7 @@ class _Reading:
         row, start = self.rows.get(raw["row"]), raw["from"]
         if row is None:
             self.sheet.error(line, f"row: {raw['row'][:80]!r} is none of the base's rows")
-        elif start not in self.releases:
+        elif start not in self.own:
             self.sheet.error(line, f"from: {start[:80]!r}; write one of the phases' releases")
         else:
             later = {r for r in row.releases if release_key(r) >= release_key(start)}
@@ -256,10 +258,13 @@ class _Reading:
             self.sheet.error(line, f"section: {shown(section)}; write one of {known}")
             return
         row = self.sheet.row(section, SECTIONS[section], raw, line, self.releases)
-        if row:
-            self.enter(row, line)
-            first = min(row.releases, key=release_key)
-            self.note("adds", row.id, first, raw)
+        if row is None:
+            return
+        first = min(row.releases, key=release_key)
+        if first not in self.own:
+            self.sheet.error(line, f"releases: {first} is out, and what it does is known")
+        self.enter(row, line)
+        self.note("adds", row.id, first, raw)
 
     def enter(self, row: Row, line: int) -> None:
         if row.id in self.rows:

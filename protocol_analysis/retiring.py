@@ -84,6 +84,12 @@ def add_policy(commands: Any) -> None:
         help="what it reads are no near misses; default: the newest",
     )
     command.add_argument(
+        "--kind",
+        action="append",
+        choices=("Service", "ServiceImport"),
+        help="repeatable; default: both. An import is made by its controller, which a denial stops",
+    )
+    command.add_argument(
         "--engine",
         action="append",
         choices=("kubernetes", "kyverno"),
@@ -105,16 +111,17 @@ def _run_policy(options: argparse.Namespace) -> int:
     from protocol_analysis.proposals import asked  # noqa: PLC0415 - see above
     from protocol_analysis.rollout import admission  # noqa: PLC0415 - see above
 
+    kinds = options.kind or list(admission.KINDS)
     if options.proposal:
         proposal, release = asked(options.proposal)
-        what = admission.admission_of(proposal, release, options.action)
+        what = admission.admission_of(proposal, release, options.action, kinds)
         if what is None:
             phase = proposal.phase(release)
             say(f"{proposal.name} asks for no policy at {phase.release}; --action has one made")
             return 0
     else:
         values = options.value or ["grpc"]
-        what = admission.admission(options.release, options.action or "warn", values)
+        what = admission.admission(options.release, options.action or "warn", values, kinds)
     engines = options.engine or admission.ENGINES
     found = admission.policies(what, engines, dict(options.namespaces), options.name)
     write(sys.stdout, admission.as_yaml(found))

@@ -178,6 +178,12 @@ def test_the_command_prints_what_can_be_applied(capsys: pytest.CaptureFixture[st
     assert (out, "asks for no policy" in err) == ("", True)
     assert cli.main(["policy", "--proposal", "keep", "--action", "warn"]) == 0
     assert "on its way out" in capsys.readouterr().out
+    assert cli.main(["policy", "--kind", "Service", "--engine", "kyverno"]) == 0
+    (policy,) = yaml.safe_load_all(capsys.readouterr().out)
+    (rule,) = policy["spec"]["matchConstraints"]["resourceRules"]
+    assert rule["resources"] == ["services"]
+    assert cli.main(["policy", "--proposal", "keep-on-service", "--kind", "Service"]) == 0
+    assert capsys.readouterr().out == ""
     assert cli.main(["policy", "--proposal", "nothing"]) == 2
     assert cli.main(["policy", "--release", "9.9.x"]) == 2
     with pytest.raises(SystemExit):

@@ -92,6 +92,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tables": {
         *CORE,
         "comparing",
+        "proposals",
+        "rollout",
         "readers",
         "readings",
         "compare",

@@ -82,12 +82,15 @@ class Admission:
 
 
 def admission_of(
-    proposal: Proposal, release: str | None = None, action: str | None = None
+    proposal: Proposal,
+    release: str | None = None,
+    action: str | None = None,
+    kinds: Sequence[str] = tuple(KINDS),
 ) -> Admission | None:
     """What a policy does in step with a proposal at a release; None where it says nothing.
 
-    `action` instead of the phase's own. What is still read on a Service or a ServiceImport is
-    allowed. Raises RulesetError for a release that is not known.
+    `action` instead of the phase's own, of `kinds` those that it is about. What is still read on a
+    Service or a ServiceImport is allowed. Raises RulesetError for a release that is not known.
 
     >>> from protocol_analysis.proposals import proposal
     >>> [admission_of(proposal("remove"), at).action for at in ("1.10", "1.12")]
@@ -97,13 +100,14 @@ def admission_of(
     """
     phase: Phase = proposal.phase(release)
     does = action or phase.admission
-    if not does:
+    about = [kind for kind in kinds if kind in (phase.backends or KINDS)]
+    if not does or not about:
         return None
     return admission(
         proposal.at(phase.release),
         does,
         values=phase.values,
-        kinds=tuple(kind for kind in KINDS if kind in phase.backends) or tuple(KINDS),
+        kinds=about,
     )
 
 

@@ -41,7 +41,8 @@ def digests(paths: Iterable[str]) -> dict[Path, str]:
         for file in files_of(Path(path), lambda _path, _reason: None):
             with contextlib.suppress(OSError):
                 if file.is_file():
-                    found[real(str(file))] = digest(file.read_bytes())
+                    with file.open("rb") as stream:
+                        found[real(str(file))] = hashlib.file_digest(stream, "sha256").hexdigest()
     return found
 
 
