@@ -136,6 +136,17 @@ def test_what_is_left(tmp_path: Path, case: str) -> None:
     assert all(reason in refusal.reason for refusal in found.refused)
 
 
+def test_a_file_that_was_not_named_is_not_read(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.yaml"
+    outside.write_text(LIST, encoding="utf-8")
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    text = f"patches: [{{path: ../../outside.yaml, target: {TARGET}}}]\n"
+    found = tried(inside, text)
+    assert (after(found), found.refused) == ({}, [])
+    assert outside.read_text(encoding="utf-8") == LIST
+
+
 def test_a_patch_is_judged_by_the_object_that_it_patches(tmp_path: Path) -> None:
     target = "{kind: ServiceImport, name: cart}"
     text = f"patches:\n  - target: {target}\n    patch: |\n{indented(LIST)}"

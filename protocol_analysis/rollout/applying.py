@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,7 +65,8 @@ def rewrites(
     reader that is not known.
     """
     values = values or BY_DEFAULT
-    patches = [p for p in patches_of(map(str, known), _text_of) if p.value in values]
+    files = _reading(known)
+    patches = [p for p in patches_of(map(str, known), files) if p.value in values]
     as_patched, unknown = _patched(inventories, patches)
     inventories = [*inventories, *as_patched]
     # What cannot be changed where it stands is left out before anybody's wire is looked at: what is
@@ -97,12 +98,16 @@ def _patched(
     return [inventory for inventory, _ in found], [p for p in patches if p not in known]
 
 
-def _text_of(name: str) -> str | None:
-    """The text of a file; None where it cannot be read."""
-    try:
-        return read_text(Path(name))
-    except ManifestError:
-        return None
+def _reading(known: Collection[Path]) -> Callable[[str], str | None]:
+    """Reads what was named: a kustomization may refer to any file of the machine."""
+
+    def text_of(name: str) -> str | None:
+        try:
+            return read_text(Path(name)) if real(name) in known else None
+        except ManifestError:
+            return None
+
+    return text_of
 
 
 def _in_files(wanted: Sequence[Rewrite], known: Mapping[Path, str]) -> Rewrites:
