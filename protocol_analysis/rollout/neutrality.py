@@ -14,7 +14,7 @@ from typing import Any
 
 from protocol_analysis.edits import wire_of
 from protocol_analysis.model import Inventory, Meta, Position, Service, ServicePort
-from protocol_analysis.readers import Reader, reader
+from protocol_analysis.readers import Reader, all_readers, reader
 from protocol_analysis.readings import Others, alone, who, word_of
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.rollout.facts import hazards, never
@@ -51,17 +51,18 @@ def decide(
 ) -> list[Decision]:
     """What becomes of every port that declares one of `values`, or what is never rewritten.
 
-    `readers` are gateways at a release, the first of them reads what no Gateway's class says;
-    `meshes` as they are named, `istio@1.26`. `unary` are the `namespace/name` of Services whose
-    calls are known not to stream; `stays` has what cannot be changed where it stands, and why:
-    the rest is tried without it. Raises RulesetError for a reader that is not known.
+    `readers` are gateways at a release, by default the newest of Envoy Gateway; the first of them
+    reads what no Gateway's class says. `meshes` are named with their releases, `istio@1.26`. `unary`
+    are the `namespace/name` of Services whose calls are known not to stream. `stays` has what cannot
+    be changed where it stands, and why: the rest is tried without it. Raises RulesetError for a
+    reader that is not known.
 
     >>> from protocol_analysis.manifests import load
     >>> found = decide(load("data/sample/east/catalog.yaml"), ["1.9"])
     >>> [(str(each.rewrite), each.rewrite.new, each.reason) for each in found]
     [('Service catalog/catalog:9000', 'kubernetes.io/h2c', '')]
     """
-    gateways = [each if isinstance(each, Reader) else reader(each) for each in readers]
+    gateways = list(all_readers(readers)) or [reader(None)]
     of_meshes = [reader(each, mesh=True) for each in meshes]
     refused: list[Decision] = []
     open_ones: dict[Place, Rewrite] = {}
