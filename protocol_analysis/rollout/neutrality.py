@@ -52,10 +52,10 @@ def decide(
     """What becomes of every port that declares one of `values`, or what is never rewritten.
 
     `readers` are gateways at a release, by default the newest of Envoy Gateway; the first of them
-    reads what no Gateway's class says. `meshes` are named with their releases, `istio@1.26`. `unary`
-    are the `namespace/name` of Services whose calls are known not to stream. `stays` has what cannot
-    be changed where it stands, and why: the rest is tried without it. Raises RulesetError for a
-    reader that is not known.
+    reads what no Gateway's class says. `meshes` are named with their releases, `istio@1.26`.
+    `unary` are the `namespace/name` of Services whose calls are known not to stream. `stays` has
+    what cannot be changed where it stands, and why: the rest is tried without it. Raises
+    RulesetError for a reader that is not known.
 
     >>> from protocol_analysis.manifests import load
     >>> found = decide(load("data/sample/east/catalog.yaml"), ["1.9"])
