@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TextIO
 
 from protocol_analysis.formats import FORMATS, printable
 from protocol_analysis.manifests import split_reader
+from protocol_analysis.proposals import named
 from protocol_analysis.rules import implementations
 from protocol_analysis.sheets import Sheet
 
@@ -24,6 +25,21 @@ class Parser(argparse.ArgumentParser):
         """End with the status of wrong usage."""
         say(f"{self.prog}: {message}; see {self.prog} --help")
         raise SystemExit(USAGE)
+
+
+class Named(argparse.Action):
+    """A release; or a proposal, which is read, so that it has the name that is stored."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option: str | None = None,
+    ) -> None:
+        """Store it. Raises RulesetError for a proposal that is wrong."""
+        del parser, option
+        setattr(namespace, self.dest, named(values))
 
 
 def add_input(command: argparse.ArgumentParser, *, release: bool = True) -> None:
@@ -44,8 +60,9 @@ def add_input(command: argparse.ArgumentParser, *, release: bool = True) -> None
     if release:
         command.add_argument(
             "--release",
+            action=Named,
             metavar="R",
-            help="v1.8.3, 1.8 (its last patch), main; default: the newest final one",
+            help="v1.8.3, 1.8 (its last patch), main, a proposal's file; default: the newest",
         )
     else:
         command.set_defaults(release=None)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from protocol_analysis import __version__
-from protocol_analysis.arguments import USAGE, Parser, add_input, add_output, say, write
+from protocol_analysis.arguments import USAGE, Named, Parser, add_input, add_output, say, write
 from protocol_analysis.check_command import add_check, add_rules
 from protocol_analysis.columns import (
     COVERAGE,
@@ -42,10 +42,12 @@ from protocol_analysis.manifests import split_reader
 from protocol_analysis.portability import portability
 from protocol_analysis.probing import add_probe
 from protocol_analysis.propagating import add_propagation
+from protocol_analysis.proposing import add_proposal
 from protocol_analysis.proving import add_prove
 from protocol_analysis.readers import everyone, reader
 from protocol_analysis.readings import resolve
 from protocol_analysis.releases import RulesetError, line_of
+from protocol_analysis.retiring import add_policy, add_rewrite
 from protocol_analysis.rules import implementations, ruleset
 from protocol_analysis.running import finish, inputs_of, print_rows, said, warn
 from protocol_analysis.upgrade import order, release_of, summary
@@ -99,15 +101,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--from",
         dest="start",
+        action=Named,
         metavar="A",
         required=True,
-        help="RELEASE, or IMPLEMENTATION@RELEASE; auto: that of the Deployment among the manifests",
+        help="RELEASE, IMPLEMENTATION@RELEASE, or a proposal's file; auto: that of the Deployment "
+        "among the manifests",
     )
     command.add_argument(
         "--to",
         dest="end",
+        action=Named,
         metavar="B",
-        help="RELEASE, or IMPLEMENTATION@RELEASE; default: the newest final one",
+        help="RELEASE, IMPLEMENTATION@RELEASE, or a proposal's file; default: the newest final one",
     )
     command.add_argument(
         "--via",
@@ -137,6 +142,9 @@ def _parser() -> argparse.ArgumentParser:
     add_propagation(commands)
     add_prove(commands)
     add_probe(commands)
+    add_proposal(commands)
+    add_rewrite(commands)
+    add_policy(commands)
     command = commands.add_parser(
         "releases", help="what the rulesets know, and how new that knowledge is"
     )

@@ -17,7 +17,7 @@ from typing import Any
 from protocol_analysis.edits import Edit, Editor, facts, wire_of
 from protocol_analysis.history import Cause, causes
 from protocol_analysis.model import Inventory, Meta
-from protocol_analysis.readers import Reader, reader
+from protocol_analysis.readers import Reader, base_of, reader
 from protocol_analysis.readings import Others, who
 from protocol_analysis.releases import RulesetError, finals, line_of, release_key
 from protocol_analysis.resolution import Reason, Resolution, reason_of
@@ -277,6 +277,7 @@ class _Turns:
 
 def _stops(one: Reader, other: Reader) -> list[Reader]:
     """The final releases on the way at which any row begins or ends, with both ends."""
+    one, other = _in_one_world(one, other)
     if (one.implementation, one.mesh) != (other.implementation, other.mesh):
         return []
     low, high = sorted((one.release, other.release), key=release_key)
@@ -292,6 +293,16 @@ def _stops(one: Reader, other: Reader) -> list[Reader]:
     ]
     found = [replace(one, release=release) for release in kept]
     return found if low == one.release else found[::-1]
+
+
+def _in_one_world(one: Reader, other: Reader) -> tuple[Reader, Reader]:
+    """An implementation and a proposal for it as one, which has the releases that it builds on."""
+    for proposal, base in ((one, other), (other, one)):
+        known = ruleset(proposal.implementation).releases
+        if base_of(proposal.implementation) == base.implementation and base.release in known:
+            name = proposal.implementation
+            return replace(one, implementation=name), replace(other, implementation=name)
+    return one, other
 
 
 def _rows_at(by: Reader) -> frozenset[str]:

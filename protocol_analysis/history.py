@@ -9,6 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from protocol_analysis.readers import base_of
 from protocol_analysis.releases import release_key
 from protocol_analysis.resolution import Reason
 from protocol_analysis.rows import Row
@@ -88,13 +89,16 @@ def _between(low: str, release: str, high: str) -> bool:
 
 
 def _cause(row: Row, release: str, implementation: str, *, began: bool) -> Cause:
-    pulls = history(implementation)
+    base = base_of(implementation)
+    pulls = history(base)
     number = _PULL.search(row.text)
     named = int(number[1]) if number and began else None
     pull = next((p for p in pulls if row.id in (p.begins if began else p.ends)), None)
     if named:
         pull = next((p for p in pulls if p.number == named), None)
     told = pull.notes.get(release, "unknown") if pull else "unknown"
+    if release not in ruleset(base).releases:
+        told = "proposed"
     return Cause(
         row=row.id,
         release=release,
@@ -105,7 +109,6 @@ def _cause(row: Row, release: str, implementation: str, *, began: bool) -> Cause
     )
 
 
-@cache
 def _rows(implementation: str) -> dict[str, Row]:
     rows = ruleset(implementation).rows
     wires = wire(implementation).rows if wired(implementation) else ()

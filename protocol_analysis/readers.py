@@ -15,6 +15,7 @@ from protocol_analysis.releases import RulesetError
 from protocol_analysis.rules import implementations, ruleset
 
 _MESH = " mesh"
+_PROPOSED = "+"  # between an implementation and what is proposed for it
 _RELEASE = re.compile(r"v?[0-9]|main\Z|auto\Z|lines\Z")
 
 
@@ -34,6 +35,24 @@ class Reader:
 
     def __str__(self) -> str:
         return f"{self.name}@{self.release}"
+
+
+def base_of(implementation: str) -> str:
+    """The implementation that a proposal is about; any other is its own.
+
+    >>> base_of("envoy-gateway+remove"), base_of("istio")
+    ('envoy-gateway', 'istio')
+    """
+    return implementation.partition(_PROPOSED)[0]
+
+
+def proposed(implementation: str, name: str) -> str:
+    """What a proposal for an implementation is called among implementations.
+
+    >>> proposed("envoy-gateway", "remove")
+    'envoy-gateway+remove'
+    """
+    return f"{implementation}{_PROPOSED}{name}"
 
 
 def reader(

@@ -16,7 +16,7 @@ from typing import Any
 from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.manifests import Progress, load, split_reader
 from protocol_analysis.model import Inventory, ManifestError
-from protocol_analysis.readers import Reader, reader
+from protocol_analysis.readers import Reader, reader, reader_of, warning_of
 from protocol_analysis.readings import resolve
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.rules import ruleset
@@ -113,9 +113,9 @@ def read(
     """Manifests as a notebook's parameter names them.
 
     A path, a list of paths, or a mapping from a cluster's name to its path, which may end in
-    `@IMPLEMENTATION:RELEASE`; `release` and `implementation` are those of the others. `meshes` read
-    the same Services: `istio@1.26`. What cannot
-    be read is on `Read.inventory.unreadable`. Raises ManifestError where nothing is named, or in
+    `@IMPLEMENTATION:RELEASE`; `release` and `implementation` are those of the others, and a release
+    may name its implementation, `istio@1.26`. `meshes` read the same Services. What cannot be read
+    is on `Read.inventory.unreadable`. Raises ManifestError where nothing is named, or in
     another form, and RulesetError for an implementation or a release that is not known.
 
     >>> read(["no/such/folder"]).inventory.unreadable[0].reason
@@ -137,9 +137,9 @@ def read(
         raise ManifestError("no path given; name a file, a folder, or - for standard input")
     default = (implementation, release)
     asked = [(reads, at) if reads else default for _, _, reads, at in places]
-    known = [(reads, *ruleset(reads).pick(at)) for reads, at in asked]
+    known = [_reader(reads, at) for reads, at in asked]
     found = []
-    for (name, paths, _, _), (reads, at, warning) in zip(places, known, strict=True):
+    for (name, paths, _, _), (by, warning) in zip(places, known, strict=True):
         if name is None:
             inventory = load(*paths, namespace=namespace, progress=progress)
         else:
@@ -148,13 +148,21 @@ def read(
             Cluster(
                 name=name,
                 inventory=inventory,
-                implementation=reads,
-                release=at,
+                implementation=by.implementation,
+                release=by.release,
                 warning=warning,
                 meshes=declared,
             )
         )
     return Read(clusters=tuple(found))
+
+
+def _reader(implementation: str, release: str | None) -> tuple[Reader, str]:
+    """Who reads, and what is assumed; a release may name its implementation."""
+    if release and "@" in release:
+        return reader(release), warning_of(release)
+    known, warning = ruleset(implementation).pick(release)
+    return reader_of(implementation, known), warning
 
 
 def _of_known_form(manifests: Any) -> None:

@@ -28,8 +28,7 @@ def release_key(release: str) -> tuple[int, int, int, int]:
         return (_LAST, 0, 0, 0)
     match = _RELEASE.match(release)
     if not match:
-        msg = f"{release!r} is no release; write v1.8.3, v1.9.0-rc.1 or main"
-        raise RulesetError(msg)
+        raise RulesetError(f"{release!r} is no release; write v1.8.3, v1.9.0-rc.1 or main")
     major, minor, patch, candidate = match.groups()
     return (int(major), int(minor), int(patch), int(candidate) if candidate else _LAST)
 
@@ -72,12 +71,10 @@ def expand(text: str, known: Sequence[str]) -> list[str]:
     for end in (first, last):
         listed = f"v{end.removeprefix('v')}" in lines if _LINE.match(end) else end in known
         if end and not listed:
-            msg = f"releases {text!r}: {end} is not in the list of releases"
-            raise RulesetError(msg)
+            raise RulesetError(f"releases {text!r}: {end} is not in the list of releases")
     found = [release for release in known if low <= release_key(release) <= high]
     if not found:
-        msg = f"releases {text!r} holds none of the list of releases"
-        raise RulesetError(msg)
+        raise RulesetError(f"releases {text!r} holds none of the list of releases")
     return found
 
 

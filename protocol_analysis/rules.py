@@ -33,7 +33,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -81,6 +80,7 @@ _LISTS = {"controllers", "releases", "values", *_KNOWN}
 _INNER: dict[str, type] = {"releases": dict, "lines": dict, **dict.fromkeys(SECTIONS, list)}
 _TOP = {"implementation", "title", "role", "controllers", "port", *_INNER}
 _FACTS = {"envoy", "gatewayAPI", "kubernetes", "endOfLife"}
+LOADED: dict[str, Ruleset] = {}  # by implementation; a proposal adds its own
 
 
 def implementations() -> tuple[str, ...]:
@@ -89,23 +89,28 @@ def implementations() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml")))
 
 
-@cache
 def ruleset(implementation: str = "envoy-gateway") -> Ruleset:
     """The ruleset of an implementation. Raises RulesetError where there is none, or it is wrong."""
+    if implementation in LOADED:
+        return LOADED[implementation]
     if implementation not in implementations():
         msg = f"no ruleset for {implementation!r}; there are {', '.join(implementations())}"
         raise RulesetError(msg)
     file = resources.files("protocol_analysis") / "rulesets" / f"{implementation}.yaml"
-    return parse_ruleset(file.read_text(encoding="utf-8"), f"rulesets/{file.name}")
+    found = parse_ruleset(file.read_text(encoding="utf-8"), f"rulesets/{file.name}")
+    return LOADED.setdefault(implementation, found)
 
 
 def parse_ruleset(text: str, name: str) -> Ruleset:
     """Read and check a ruleset. All complaints come in one RulesetError, a line each."""
-    return _Reader(name).ruleset(text)
+    return RulesetSheet(name).ruleset(text)
 
 
-class _Reader(Sheet):
+class RulesetSheet(Sheet):
+    """A ruleset while it is read."""
+
     def ruleset(self, text: str) -> Ruleset:
+        """The whole of it."""
         top = self.document(text)
         dates: dict[str, str] = {}
         if self.mapping("the ruleset", top, _TOP, 1, _NEW, _of_top):
@@ -154,6 +159,7 @@ class _Reader(Sheet):
             self.mapping(f"{name!r} of lines", about, _FACTS, at, optional=_FACTS)
 
     def row(self, section: str, keys: set[str], raw: Any, at: int, order: list[str]) -> Row | None:
+        """A row of a section, where it says what a row has to say; `order` are all releases."""
         optional = {"case", "verified", *_OPTIONAL.get(section, ())}
         way = raw.get("from") if isinstance(raw, dict) else None
         optional -= {"section"} if way == "BackendTLSPolicy" else set()

@@ -48,7 +48,9 @@ KEYS = {"id", "releases", "text", *_FORMS}
 _OPTIONAL = {"if", "gives"}
 
 
-@cache
+LOADED: dict[str, Ruleset] = {}  # by implementation; a proposal adds its own
+
+
 def wire(implementation: str = "envoy-gateway") -> Ruleset:
     """The wire rules of an implementation, with the releases of its ruleset.
 
@@ -57,19 +59,26 @@ def wire(implementation: str = "envoy-gateway") -> Ruleset:
     >>> [row.id for row in wire().at("0.6").find("wire", "config", "http")]
     ['http2', 'no-options']
     """
+    if implementation in LOADED:
+        return LOADED[implementation]
     known = ruleset(implementation)
     file = resources.files("protocol_analysis") / "wire" / f"{implementation}.yaml"
     text = file.read_text(encoding="utf-8")
-    return replace(known, rows=parse_wire(text, f"wire/{file.name}", known.releases))
+    found = replace(known, rows=parse_wire(text, f"wire/{file.name}", known.releases))
+    return LOADED.setdefault(implementation, found)
 
 
-@cache
 def wired(implementation: str) -> bool:
     """Whether there are wire rules for an implementation.
 
     >>> wired("envoy-gateway")
     True
     """
+    return implementation in LOADED or _has_file(implementation)
+
+
+@cache
+def _has_file(implementation: str) -> bool:
     return (resources.files("protocol_analysis") / "wire" / f"{implementation}.yaml").is_file()
 
 

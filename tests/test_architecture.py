@@ -49,7 +49,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "speaking": {*CORE, "policies", "wiring", "attaching", "settings", "readers"},
     "readings": {*CORE, "settings", "readers", "speaking"},
     "coverage": {*CORE, "readers", "readings", "speaking"},
-    "history": {*CORE, "wiring", "sheets"},
+    "history": {*CORE, "readers", "wiring", "sheets"},
+    "overlaying": {*CORE, "readers", "sheets"},
+    "proposals": {*CORE, "readers", "wiring", "overlaying"},
+    "rollout": {
+        *CORE,
+        *("readers", "readings", "speaking", "coverage", "edits", "wiring", "proposals"),
+        *("manifests", "sheets"),
+    },
     "edits": {*CORE, "speaking", "coverage"},
     "compare": {*CORE, "readers", "readings", "speaking", "history", "edits"},
     "upgrade": {*CORE, "readers", "wiring", "compare", "reading"},
@@ -91,6 +98,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tables": {
         *CORE,
         "comparing",
+        "proposals",
+        "rollout",
         "readers",
         "readings",
         "compare",
@@ -119,8 +128,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "proof": CORE,
     "running": {*CORE, "readers", "reading", "formats", "manifests", "arguments"},
     "check_command": {*CORE, "reading", "findings", "arguments", "columns", "running"},
-    "arguments": {*CORE, "formats", "manifests", "sheets"},
     "propagating": {*CORE, "arguments", "formats", "multicluster", "reading", "running"},
+    "arguments": {*CORE, "formats", "manifests", "sheets", "proposals"},
+    "proposing": {*CORE, "readers", "arguments", "formats", "proposals", "rollout"},
+    "retiring": {
+        *CORE,
+        *("readers", "reading", "arguments", "formats", "manifests", "proposals", "rollout"),
+    },
     "proving": {*CORE, "arguments", "columns", "formats", "proof"},
     "declared": {*CORE, "coverage", "readings", "portability", "proof"},
     "probing": {*CORE, "arguments", "columns", "formats", "manifests", "declared", "proof"},
@@ -147,6 +161,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "probing",
         "propagating",
         "multicluster",
+        "proposing",
+        "retiring",
     },
     "__init__": {
         *CORE,
@@ -164,7 +180,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # What is not Python's own, and which rooms may stand on it.
 OUTSIDE: dict[str, set[str]] = {
-    "yaml": {"sheets", "claims", "manifests", "formats", "proof"},
+    "yaml": {"sheets", "claims", "manifests", "formats", "proof", "proposals", "rollout"},
     "tabulate": {"formats"},
     "tqdm": {"report", "running", "cli", "proving"},
     "pandas": {"tables", "wild", "drawing", "plots", "report"},
@@ -202,6 +218,9 @@ TOUCH_THE_WORLD = {
     "measuring",
     "portability",
     "comparing",
+    "proposals",
+    "proposing",
+    "rollout",
     "findings",
     "multicluster",
     "wild",

@@ -88,6 +88,12 @@ from protocol_analysis.tables.proof import (
     proof_table,
     verdict_matrix,
 )
+from protocol_analysis.tables.proposals import (
+    ALTERNATIVES_COLUMNS,
+    CASES_COLUMNS,
+    alternatives_table,
+    cases_table,
+)
 from protocol_analysis.tables.references import (
     OUTPUT_COLUMNS,
     RESOLUTION_COLUMNS,
@@ -124,6 +130,8 @@ from protocol_analysis.tables.upgrades import (
 
 __all__ = [
     "ACCOUNT_COLUMNS",
+    "ALTERNATIVES_COLUMNS",
+    "CASES_COLUMNS",
     "CHANGE_COLUMNS",
     "CLAIM_COLUMNS",
     "CLUSTER_COLUMNS",
@@ -160,7 +168,9 @@ __all__ = [
     "WILD_QUALITY_COLUMNS",
     "WORST_COLUMNS",
     "account_table",
+    "alternatives_table",
     "attention_table",
+    "cases_table",
     "change_table",
     "check",
     "claims_table",

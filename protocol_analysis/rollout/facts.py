@@ -1,0 +1,110 @@
+"""What stands against a rewrite although the wire stays: data, each row with its source.
+
+`never.yaml` has the values that are never rewritten by themselves, `hazards.yaml` what a value
+loses with a mesh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from protocol_analysis.releases import RulesetError, release_key
+from protocol_analysis.rules import wrong_in_row
+from protocol_analysis.sheets import Sheet
+
+_LATEST = (1_000_000, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Never:
+    """A value that is never rewritten by itself, and why."""
+
+    value: str
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hazard:
+    """What a value loses with a mesh at some releases; `unless`: unary, or empty."""
+
+    mesh: str
+    value: str
+    releases: tuple[str, ...]
+    unless: str
+    text: str
+    source: str
+
+    def holds(self, mesh: str) -> bool:
+        """Whether it is there for a mesh as it is named: `istio@1.26`; without a release, it is.
+
+        >>> [hazards()[0].holds(name) for name in ("istio", "istio@1.24.4", "istio@1.26", "kuma")]
+        [True, False, True, False]
+        """
+        name, at, release = mesh.partition("@")
+        if name.removesuffix(" mesh") != self.mesh:
+            return False
+        wanted = _key(release) if at else _LATEST
+        return any(low <= wanted <= high for low, high in map(_ends, self.releases))
+
+
+def _key(release: str) -> tuple[int, int, int, int]:
+    """The order of a release; a line counts as its last patch, what is no release as the newest."""
+    name = release if release == "main" or release.startswith("v") else f"v{release}"
+    try:
+        return release_key(name)
+    except RulesetError:
+        pass
+    try:
+        return (*release_key(f"{name}.0")[:2], _LATEST[0], _LATEST[0])
+    except RulesetError:
+        return _LATEST
+
+
+def _ends(span: str) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
+    low, dots, high = span.partition("..")
+    return _key(low), (_key(high) if high else _LATEST if dots else _key(low))
+
+
+@cache
+def never() -> dict[str, Never]:
+    """The values that are never rewritten by themselves.
+
+    >>> sorted(never())
+    ['HTTP2', 'grpc-web', 'http2', 'https', 'tls']
+    """
+    rows = _rows("never.yaml", {"value", "text", "source"})
+    return {row["value"]: Never(**row) for row in rows}
+
+
+@cache
+def hazards() -> tuple[Hazard, ...]:
+    """What values lose with meshes.
+
+    >>> [(row.mesh, row.value, row.releases[0]) for row in hazards()]
+    [('istio', 'grpc', 'v1.24.5..v1.24')]
+    """
+    rows = _rows("hazards.yaml", {"mesh", "value", "releases", "unless", "text", "source"})
+    return tuple(
+        Hazard(**{**row, "releases": tuple(row["releases"]), "unless": row.get("unless", "")})
+        for row in rows
+    )
+
+
+def _rows(name: str, keys: set[str]) -> list[dict[str, Any]]:
+    file = resources.files("protocol_analysis") / "rollout" / name
+    sheet = Sheet(f"rollout/{name}")
+    top = sheet.document(file.read_text(encoding="utf-8"))
+    for at, raw in enumerate(top):
+        sheet.mapping("row", raw, keys, sheet.lines[id(top), at], {"unless"}, _wrong)
+    sheet.stop()
+    found: list[dict[str, Any]] = top
+    return found
+
+
+def _wrong(key: str, value: Any) -> str:
+    # In a ruleset these are words of its own.
+    return "" if key in ("unless", "value") and isinstance(value, str) else wrong_in_row(key, value)
