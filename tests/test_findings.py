@@ -16,6 +16,7 @@ from protocol_analysis.findings.finding import Finding
 from protocol_analysis.findings.suppressing import findings
 from protocol_analysis.plots import findings_plot
 from protocol_analysis.proof.measured import answer_to
+from protocol_analysis.proposals import named
 from protocol_analysis.reading import read
 from protocol_analysis.tables import finding_counts, findings_table, new_findings
 from protocol_analysis.upgrade import upgraded
@@ -228,3 +229,12 @@ def test_a_wrong_catalogue_is_refused(text: str, told: str) -> None:
     with pytest.raises(RulesetError, match=r"catalogue\.yaml:[12]: ") as raised:
         parse_catalogue(text, "catalogue.yaml")
     assert told in str(raised.value)
+
+
+def test_a_proposal_is_checked_as_what_it_is_about() -> None:
+    """What Envoy Gateway alone is blamed for, it is blamed for as it is proposed too."""
+    sample = load("data/sample")
+    kept = check(sample, *named("keep").split("@"))
+    assert {(f.code, f.position) for f in kept} == {
+        (f.code, f.position) for f in check(sample, release="v1.9.0")
+    }

@@ -13,7 +13,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from protocol_analysis.readers import Reader
+from protocol_analysis.readers import Reader, base_of
 from protocol_analysis.releases import RulesetError, expand
 from protocol_analysis.rules import implementations, ruleset
 from protocol_analysis.sheets import Sheet, not_a_text, shown
@@ -38,7 +38,7 @@ class Weight:
     def fits(self, by: Reader, grade: str) -> bool:
         """Whether it is about a finding of that grade by that reader."""
         return (
-            self.implementation in ("", by.implementation)
+            self.implementation in ("", base_of(by.implementation))
             and (self.mesh is None or self.mesh == by.mesh)
             and (self.releases is None or by.release in self.releases)
             and self.grade in ("", grade)

@@ -10,7 +10,7 @@ from protocol_analysis.attaching import Attaching, Attachment
 from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.evidence import Evidence, evidence
 from protocol_analysis.model import Inventory, Meta, Route, Service, ServicePort
-from protocol_analysis.readers import Reader, all_readers, reader_of
+from protocol_analysis.readers import Reader, all_readers, base_of, reader_of
 from protocol_analysis.readings import resolve, who
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.rows import Rules
@@ -116,8 +116,8 @@ class Subject:
                     yield service, port
 
     def is_envoy_gateway(self, answer: Resolution) -> bool:
-        """Whether Envoy Gateway read it."""
-        return answer.implementation == "envoy-gateway"
+        """Whether Envoy Gateway read it, as it is or as a proposal would have it."""
+        return base_of(answer.implementation) == "envoy-gateway"
 
     def places(self, route: Route) -> list[Attachment]:
         """Where a route hangs, or nowhere that is known."""
