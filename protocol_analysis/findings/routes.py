@@ -189,6 +189,7 @@ def _once(subject: Subject, *kinds: str) -> Iterator[Resolution]:
 def _of_reference(answer: Resolution, text: str, grade: str = "") -> Found:
     """At what is declared, where anything is; else at the reference."""
     ref = answer.ref
+    values = values_of(answer.app_protocol)
     declared = answer.declared_at if answer.app_protocol else None
     return Found(
         meta=answer.target if declared and answer.target else answer.route,
@@ -196,7 +197,7 @@ def _of_reference(answer: Resolution, text: str, grade: str = "") -> Found:
         message=text,
         by=who(answer),
         grade=grade,
-        key=f"{answer.route} {ref.rule} {ref.role} {ref.backend} {ref.port}",
+        key=" ".join((f"{answer.route} {ref.rule} {ref.role} {ref.backend} {ref.port}", *values)),
     )
 
 
