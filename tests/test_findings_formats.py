@@ -43,6 +43,10 @@ HOSTILE = [
     "100%,a:b,line=1::",
     "%0A::error::%25",
     "[a](https://evil.example) [b]",
+    r"\[fix it](https://evil.example)",
+    r"\\[fix [it]\](https://evil.example)",
+    r"[fix \[it\]](https://evil.example)",
+    "[fix [it] now](https://evil.example)",
     "{0} {{1}}",
     "\u2028\u2029\x85",
     "\"quotes\" 'and' `ticks` $(x) ${y}",
@@ -270,6 +274,9 @@ def test_hostile_names_are_valid(name: str) -> None:
     whole = log(finding, unreadable=[problem])
     assert [error.message for error in sarif_schema().iter_errors(whole)] == []
     (result,) = whole["runs"][0]["results"]
+    # What is escaped is no bracket, and a backslash before it may be escaped itself.
+    bare = re.sub(r"\\[\\\[\]]", "", result["message"]["text"])
+    assert not re.search(r"\[.*\]\(", bare, re.DOTALL), "a link"
     assert not re.search(r"(?<!\\)\[[^\[\]]*\]\(", result["message"]["text"]), "a link"
     text = junit([finding], [], [problem])
     assert [str(error) for error in junit_schema().iter_errors(io.StringIO(text))] == []

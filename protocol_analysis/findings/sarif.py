@@ -25,8 +25,8 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _PROBLEM = {"error": "error", "warning": "warning", "info": "recommendation"}
 _FINGERPRINT = "protocolAnalysis/v1"
-# In a message, [text](target) is a link; a manifest's text is none.
-_LINK = re.compile(r"\[(?=[^\[\]]*\]\()")
+# In a message, [text](target) is a link, and a backslash makes a bracket or a backslash text.
+_MARKUP = re.compile(r"[\\\[\]]")
 
 
 def sarif(
@@ -135,6 +135,11 @@ def uri(file: str, root: Path = Path()) -> str:
 
 
 def _text(text: str) -> str:
-    """A message: its lines, no link, no control character."""
+    r"""A message: its lines, no link, no control character. A manifest's text is never a link.
+
+    >>> _text(r"\[a](b)"), _text(r"[a] \(b)")
+    ('\\\\\\[a\\](b)', '[a] \\(b)')
+    """
     lines = "\n".join(map(printable, text.split("\n")))
-    return _LINK.sub(r"\\[", lines)
+    # Without a link nothing is escaped: not every viewer takes the backslashes away.
+    return _MARKUP.sub(r"\\\g<0>", lines) if "](" in lines else lines
