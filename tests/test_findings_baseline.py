@@ -1,16 +1,20 @@
-"""What a baseline remembers, and what a finding is known by: names and values, never indexes."""
+"""What a finding is known by, to a baseline, to other programs, and to a suppression file."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
+
+import pytest
 
 from protocol_analysis import Finding, check, load
 from protocol_analysis.findings.baseline import baseline_text, mark_known, parse_baseline
 from protocol_analysis.findings.junit import junit
 from protocol_analysis.findings.sarif import sarif
+from protocol_analysis.findings.suppressing import parse_suppressions
 
 SERVICE = """\
 ---
@@ -121,3 +125,30 @@ def test_what_is_alike_elsewhere_is_told_apart_by_a_number(tmp_path: Path) -> No
     assert (first, second) == (same, f"{same} (2)")
     (first, second), (same,) = prints_of(two), prints_of(one)
     assert (first, second) == (same, f"{same}:2")
+
+
+# A glob of a suppression file, a name, and 1 where the one is about the other.
+GLOBS = [
+    ("[a]", "[a]", 1),
+    ("[a]", "a", 0),
+    ("[!a]", "b", 0),
+    ("ca[r]t-*", "ca[r]t-1", 1),
+    ("ca[r]t-*", "cart-1", 0),
+    ("c?rt-*", "cart-1", 1),
+    ("]*[", "]x[", 1),
+]
+
+
+@pytest.mark.parametrize(("glob", "name", "covered"), GLOBS)
+def test_only_stars_and_question_marks_are_special(
+    tmp_path: Path, glob: str, name: str, covered: int
+) -> None:
+    (finding,) = found(tmp_path, "AP003", cart("h2c"))
+    called = replace(
+        finding,
+        meta=replace(finding.meta, name=name),
+        position=replace(finding.position, file=name),
+    )
+    for key in ("object: {name: '%s'}", "path: '%s'"):
+        (row,) = parse_suppressions(f"- {{code: AP003, reason: known, {key % glob}}}", "a.yaml")
+        assert row.covers(called) == bool(covered)
