@@ -88,9 +88,15 @@ def _jsonl(rows: Sequence[Row], *, ascii_only: bool) -> str:
 
 
 def _yaml(rows: Sequence[Row], *, ascii_only: bool) -> str:
-    return yaml.dump(
+    text: str = yaml.dump(
         list(rows), Dumper=_Dumper, sort_keys=False, allow_unicode=not ascii_only, width=1_000_000
     ).rstrip("\n")
+    # What of them is left stands in double quotes, where YAML has the escapes that Python has.
+    return _CONTROL.sub(lambda c: "\n" if c[0] == "\n" else _escaped(c[0]), text)
+
+
+def _escaped(text: str) -> str:
+    return text.encode("unicode_escape").decode()
 
 
 def printable(value: Any) -> str:
@@ -104,7 +110,7 @@ def printable(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     text = "" if value is None else str(value)
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _CONTROL.sub(lambda found: _escaped(found[0]), text)
 
 
 def _cells(rows: Sequence[Row], columns: Columns) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""SARIF, JUnit, GitHub's annotations: valid, complete, and safe whatever manifests are called."""
+"""SARIF, JUnit, GitHub's annotations, YAML: valid, and safe whatever manifests are called."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import xmlschema
+import yaml
 from hypothesis import given, strategies as st
 from jsonschema import Draft4Validator
 
@@ -26,6 +27,7 @@ from protocol_analysis.findings.github import github
 from protocol_analysis.findings.junit import junit
 from protocol_analysis.findings.pages import pages
 from protocol_analysis.findings.sarif import sarif, uri
+from protocol_analysis.formats import render
 from protocol_analysis.model import Position, Problem
 from tests import refresh_docs
 from tests.support import ROOT, SHARED, needs_shared
@@ -43,6 +45,10 @@ HOSTILE = [
     "100%,a:b,line=1::",
     "%0A::error::%25",
     "[a](https://evil.example) [b]",
+    r"\[fix it](https://evil.example)",
+    r"\\[fix [it]\](https://evil.example)",
+    r"[fix \[it\]](https://evil.example)",
+    "[fix [it] now](https://evil.example)",
     "{0} {{1}}",
     "\u2028\u2029\x85",
     "\"quotes\" 'and' `ticks` $(x) ${y}",
@@ -270,6 +276,9 @@ def test_hostile_names_are_valid(name: str) -> None:
     whole = log(finding, unreadable=[problem])
     assert [error.message for error in sarif_schema().iter_errors(whole)] == []
     (result,) = whole["runs"][0]["results"]
+    # What is escaped is no bracket, and a backslash before it may be escaped itself.
+    bare = re.sub(r"\\[\\\[\]]", "", result["message"]["text"])
+    assert not re.search(r"\[.*\]\(", bare, re.DOTALL), "a link"
     assert not re.search(r"(?<!\\)\[[^\[\]]*\]\(", result["message"]["text"]), "a link"
     text = junit([finding], [], [problem])
     assert [str(error) for error in junit_schema().iter_errors(io.StringIO(text))] == []
@@ -308,3 +317,20 @@ def test_a_page_tells_all_of_its_rule(rule: Any) -> None:
     assert rule.remedy[1:].rstrip(".") in text
     assert all(f"| {weight.severity} |" in text for weight in rule.weights)
     assert f"[{rule.code}]({rule.code}.md)" in pages()["README.md"]
+
+
+# What a terminal would obey, or not show.
+OBEYED = "\x00\x1b\x7f\x85\x9b\xad\u061c\u200b\u200f\u2028\u202e\u2066\ufeff\ufff9\U000e0041"
+
+
+@pytest.mark.parametrize("text", [*OBEYED, f"a: {OBEYED}\nb", f"# '{OBEYED}\""], ids=ascii)
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_yaml_escapes_what_a_terminal_obeys(text: str, encoding: str) -> None:
+    held = [{"name": text, text: [text]}]
+    shown = render(held, "yaml", {}, {}, encoding=encoding)
+    assert not set(shown).intersection(OBEYED)
+    assert yaml.safe_load(shown) == held
+
+
+def test_yaml_keeps_its_lines_and_letters() -> None:
+    assert render([{"a": "gr\xfcn", "b": 1}], "yaml", {}, {}) == "- a: gr\xfcn\n  b: 1"

@@ -1,7 +1,8 @@
 """The baseline: findings that were there when the checking began, so that only new ones fail.
 
-It is what `check -o json` prints, a list of rows; only their fingerprints are compared, and how
-often each stands there. So lines may move, files be renamed and messages be reworded.
+It is what `check -o json` prints, a list of rows; their fingerprints are compared, how often each
+stands there, and how bad it was: what has become worse is new. So lines may move, files be renamed
+and messages be reworded. A row without a severity knows its finding however bad that is.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from protocol_analysis.findings.catalogue import SEVERITIES
 from protocol_analysis.findings.finding import Finding, Suppressed
 from protocol_analysis.findings.suppressing import text_of
 from protocol_analysis.formats import render
@@ -23,8 +25,8 @@ from protocol_analysis.releases import RulesetError
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 _MADE_BY = "make it with `protocol-analysis check PATH --write-baseline FILE`"
-# How often each finding was there, by code and fingerprint.
-Baseline = Mapping[tuple[str, str], int]
+# How often each finding was there, by code, fingerprint, and severity where the row has one.
+Baseline = Mapping[tuple[str, ...], int]
 
 
 def read_baseline(path: str | os.PathLike[str]) -> Baseline:
@@ -50,7 +52,7 @@ def parse_baseline(text: str, name: str) -> Baseline:
     return Counter(_known(row, at, name) for at, row in enumerate(rows, 1))
 
 
-def _known(row: Any, at: int, name: str) -> tuple[str, str]:
+def _known(row: Any, at: int, name: str) -> tuple[str, ...]:
     code, found = (
         (row.get(key) for key in ("code", "fingerprint")) if isinstance(row, dict) else ("", "")
     )
@@ -58,7 +60,8 @@ def _known(row: Any, at: int, name: str) -> tuple[str, str]:
         raise RulesetError(
             f"{name}:1: finding {at} of the list has no code and fingerprint; {_MADE_BY}"
         )
-    return code, found
+    severity = row.get("severity")
+    return (code, found, severity) if severity in SEVERITIES else (code, found)
 
 
 def mark_known(
@@ -76,12 +79,21 @@ def mark_known(
     )
     marked = []
     for finding in findings:
-        known = left[finding.code, finding.fingerprint] > 0
-        left[finding.code, finding.fingerprint] -= known
+        known = next((key for key in _covering(finding) if left[key] > 0), None)
+        if known:
+            left[known] -= 1
         is_free = known and finding.suppressed is None
         marked.append(replace(finding, suppressed=why) if is_free else finding)
     checked = set(codes)
-    return marked, sum(count for (code, _), count in left.items() if code in checked)
+    return marked, sum(count for (code, *_), count in left.items() if code in checked)
+
+
+def _covering(finding: Finding) -> Iterator[tuple[str, ...]]:
+    """What of a baseline knows a finding: as bad as it, then worse, then of no severity."""
+    same = (finding.code, finding.fingerprint)
+    for at in range(SEVERITIES.index(finding.severity), -1, -1):
+        yield *same, SEVERITIES[at]
+    yield same
 
 
 def baseline_text(findings: Iterable[Finding]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,7 +19,8 @@ class Found:
     """What a check yields: which object, where in it, what is wrong, for whom, and how surely.
 
     `by` is None where it is about the gateway that is asked. `remedy` is what to do in this very
-    case, else the rule's own. `key` tells findings of one object apart where positions may move.
+    case, else the rule's own. `key` tells findings of one object apart where positions may move:
+    names and values, no index. What is alike in all of it is told apart by `running` numbers.
     """
 
     meta: Meta
@@ -111,3 +114,15 @@ class Finding:
             "fingerprint": self.fingerprint,
             "suppressed": self.suppressed.as_dict() if self.suppressed else None,
         }
+
+
+def running(keys: Iterable[Hashable]) -> Iterator[int]:
+    """For each key its number among its equals.
+
+    >>> list(running("aba"))
+    [1, 1, 2]
+    """
+    seen: Counter[Hashable] = Counter()
+    for key in keys:
+        seen[key] += 1
+        yield seen[key]

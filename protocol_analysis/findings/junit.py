@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
 from protocol_analysis.findings.catalogue import catalogue
-from protocol_analysis.findings.finding import Finding
+from protocol_analysis.findings.finding import Finding, running
 from protocol_analysis.formats import printable
 from protocol_analysis.model import Problem
 
@@ -35,8 +35,10 @@ def junit(
     1
     """
     files: dict[str, list[ET.Element]] = {}
-    for finding in findings:
-        files.setdefault(finding.position.file, []).append(_case(finding, fail_on))
+    names = [_name(finding) for finding in findings]
+    for finding, name, number in zip(findings, names, running(names), strict=True):
+        case = _case(finding, name if number == 1 else f"{name} ({number})", fail_on)
+        files.setdefault(finding.position.file, []).append(case)
     for problem in unreadable:
         case = _element("testcase", name=f"read {problem.position}", classname="input")
         _said(case, "error", "could not be read", str(problem), problem.reason)
@@ -56,9 +58,12 @@ def junit(
     return text.decode("ascii")
 
 
-def _case(finding: Finding, fail_on: str) -> ET.Element:
-    # Without lines, which move: a test keeps its history.
-    name = f"{finding.code} {finding.meta} {finding.key} for {finding.by.name}".replace("  ", " ")
+def _name(finding: Finding) -> str:
+    """Without lines and indexes, which move: a test keeps its history."""
+    return f"{finding.code} {finding.meta} {finding.key} for {finding.by.name}".replace("  ", " ")
+
+
+def _case(finding: Finding, name: str, fail_on: str) -> ET.Element:
     case = _element("testcase", name=name, classname=finding.code)
     text = f"{finding.severity} at {finding.position}: {finding.message}\n{finding.remedy}"
     if finding.suppressed:

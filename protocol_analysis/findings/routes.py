@@ -189,6 +189,9 @@ def _once(subject: Subject, *kinds: str) -> Iterator[Resolution]:
 def _of_reference(answer: Resolution, text: str, grade: str = "") -> Found:
     """At what is declared, where anything is; else at the reference."""
     ref = answer.ref
+    # What is at fault by its names: an index would be another's as soon as one is put before it.
+    backend = f"{ref.kind} {ref.namespace}/{ref.name}:{ref.port}"
+    names = (str(answer.route), ref.role, ref.site, backend, *values_of(answer.app_protocol))
     declared = answer.declared_at if answer.app_protocol else None
     return Found(
         meta=answer.target if declared and answer.target else answer.route,
@@ -196,7 +199,7 @@ def _of_reference(answer: Resolution, text: str, grade: str = "") -> Found:
         message=text,
         by=who(answer),
         grade=grade,
-        key=f"{answer.route} {ref.rule} {ref.role} {ref.backend} {ref.port}",
+        key=" ".join(filter(None, names)),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from protocol_analysis.findings.catalogue import Rule, catalogue
-from protocol_analysis.findings.finding import Finding
+from protocol_analysis.findings.finding import Finding, running
 from protocol_analysis.findings.pages import page
 from protocol_analysis.findings.suppressing import seen_from
 from protocol_analysis.formats import printable
@@ -25,8 +25,8 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _PROBLEM = {"error": "error", "warning": "warning", "info": "recommendation"}
 _FINGERPRINT = "protocolAnalysis/v1"
-# In a message, [text](target) is a link; a manifest's text is none.
-_LINK = re.compile(r"\[(?=[^\[\]]*\]\()")
+# In a message, [text](target) is a link, and a backslash makes a bracket or a backslash text.
+_MARKUP = re.compile(r"[\\\[\]]")
 
 
 def sarif(
@@ -43,6 +43,7 @@ def sarif(
     """
     rules = [catalogue()[code] for code in codes]
     at = {rule.code: index for index, rule in enumerate(rules)}
+    numbers = running(finding.fingerprint for finding in findings)
     notes = [_note(problem, root) for problem in unreadable]
     driver = {
         "name": "protocol-analysis",
@@ -54,7 +55,10 @@ def sarif(
         "tool": {"driver": driver},
         "invocations": [{"executionSuccessful": not notes, "toolExecutionNotifications": notes}],
         "columnKind": "unicodeCodePoints",
-        "results": [_result(finding, at[finding.code], root) for finding in findings],
+        "results": [
+            _result(finding, at[finding.code], _print(finding, number), root)
+            for finding, number in zip(findings, numbers, strict=True)
+        ],
     }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
@@ -72,7 +76,12 @@ def _rule(rule: Rule) -> Mapping[str, Any]:
     }
 
 
-def _result(finding: Finding, index: int, root: Path) -> Mapping[str, Any]:
+def _print(finding: Finding, number: int) -> str:
+    """A fingerprint that no other result has: code scanning takes what is alike for one."""
+    return finding.fingerprint if number == 1 else f"{finding.fingerprint}:{number}"
+
+
+def _result(finding: Finding, index: int, known_by: str, root: Path) -> Mapping[str, Any]:
     why = finding.suppressed
     suppressions = [
         {
@@ -98,7 +107,7 @@ def _result(finding: Finding, index: int, root: Path) -> Mapping[str, Any]:
                 ],
             }
         ],
-        "partialFingerprints": {_FINGERPRINT: finding.fingerprint},
+        "partialFingerprints": {_FINGERPRINT: known_by},
         "suppressions": suppressions,
         "properties": {"reader": str(finding.by), "cluster": printable(finding.meta.cluster or "")},
     }
@@ -135,6 +144,11 @@ def uri(file: str, root: Path = Path()) -> str:
 
 
 def _text(text: str) -> str:
-    """A message: its lines, no link, no control character."""
+    r"""A message: its lines, no link, no control character. A manifest's text is never a link.
+
+    >>> _text(r"\[a](b)"), _text(r"[a] \(b)")
+    ('\\\\\\[a\\](b)', '[a] \\(b)')
+    """
     lines = "\n".join(map(printable, text.split("\n")))
-    return _LINK.sub(r"\\[", lines)
+    # Without a link nothing is escaped: not every viewer takes the backslashes away.
+    return _MARKUP.sub(r"\\\g<0>", lines) if "](" in lines else lines

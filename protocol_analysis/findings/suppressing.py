@@ -80,14 +80,23 @@ class Suppression:
             return self.meta == meta
         globs = (self.kind, self.namespace, self.name, self.cluster)
         texts = (meta.kind, meta.namespace, meta.name, meta.cluster or "")
-        if not all(map(fnmatchcase, texts, globs)):
+        if not all(map(_is_like, texts, globs)):
             return False
         folder = Path(self.position.file).parent
-        return fnmatchcase(seen_from(folder, finding.position.file), self.path)
+        return _is_like(seen_from(folder, finding.position.file), self.path)
 
     def holds(self, today: date) -> bool:
         """Whether it has not expired."""
         return self.expires is None or today <= self.expires
+
+
+def _is_like(text: str, glob: str) -> bool:
+    """Whether a glob is about a text: to fnmatch a bracket is special, here it is not.
+
+    >>> _is_like("[a]", "[?]"), _is_like("a", "[a]")
+    (True, False)
+    """
+    return fnmatchcase(text, glob.replace("[", "[[]"))
 
 
 def findings(
