@@ -31,7 +31,8 @@ from protocol_analysis.findings.suppressing import (
     read_suppressions,
     suppress,
 )
-from tests.test_findings import AT, found
+from protocol_analysis.model import Meta
+from tests.test_findings import AT, found_in
 
 CODES = list(catalogue())
 TODAY = date(2027, 1, 31)
@@ -130,26 +131,32 @@ def test_an_annotation_is_about_its_own_object_alone(tmp_path: Path) -> None:
     ]
 
 
+def with_note(text: str, meta: Meta, code: str) -> str:
+    """The same manifests, of one cluster or more, with an annotation on an object."""
+    note = f'protocol-analysis.dev/ignore: "{code}: known"'
+    head = f"# cluster {meta.cluster}\n" if meta.cluster else ""
+    before, _, after = text.partition(head) if head else ("", "", text)
+    here, more, others = after.partition("# cluster ")
+    parts = here.split("---\n")
+    own = parts[meta.position.document - 1]
+    if "annotations: {" in own:
+        own = own.replace("annotations: {", f"annotations: {{{note}, ", 1)
+    else:
+        own = own.replace("metadata: {", f"metadata: {{annotations: {{{note}}}, ", 1)
+    parts[meta.position.document - 1] = own
+    return "".join([before, head, "---\n".join(parts), more, others])
+
+
 def test_every_kind_that_a_finding_names_can_bear_it(tmp_path: Path) -> None:
     """The bad manifest of each rule, with the annotation on the object that its finding names."""
     for rule in catalogue().values():
         release = AT.get(rule.code)
-        meta = found(inventory_of(tmp_path, rule.bad), rule.code, release)[0].meta
-        note = f'protocol-analysis.dev/ignore: "{rule.code}: known"'
-        parts = rule.bad.split("---\n")
-        own = parts[meta.position.document - 1]
-        if "annotations: {" in own:
-            own = own.replace("annotations: {", f"annotations: {{{note}, ", 1)
-        else:
-            own = own.replace("metadata: {", f"metadata: {{annotations: {{{note}}}, ", 1)
-        parts[meta.position.document - 1] = own
-        inventory = inventory_of(tmp_path, "---\n".join(parts))
-        again = found(inventory, rule.code, release)
-        marked = suppress(again, annotated(inventory)[0], TODAY)
-        of_it = [each for each in marked if each.meta.position == meta.position]
+        meta = found_in(tmp_path, rule.bad, rule.code, release)[0].meta
+        again = found_in(tmp_path, with_note(rule.bad, meta, rule.code), rule.code, release)
+        of_it = [each for each in again if each.meta.position == meta.position]
         assert of_it, rule.code
         assert all(each.suppressed for each in of_it), rule.code
-        assert len(of_it) == len(marked) - sum(each.suppressed is None for each in marked)
+        assert len(of_it) == sum(each.suppressed is not None for each in again)
 
 
 def test_a_deep_or_long_annotation_costs_nothing(tmp_path: Path) -> None:

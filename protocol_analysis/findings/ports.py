@@ -102,7 +102,7 @@ def _clue_contradicts(subject: Subject, looks: str) -> Iterator[Found]:
                     position=port.where,
                     message=f"{service.meta} port {port.number}: {clue.found} says {clue.fact}, "
                     f"appProtocol {port.app_protocol} says {meant}",
-                    key=f"{port.number} {clue.clue.id}",
+                    key=f"{port.number} {clue.clue.id} {port.app_protocol}",
                 )
 
 
@@ -216,7 +216,9 @@ def _name(row: Coverage) -> str:
 
 
 def _at(row: Coverage, text: str, **more: object) -> Found:
-    facts = {"key": str(row.port or ""), **more}
+    # Another value on the same port is another fault.
+    names = (str(row.port or ""), *values_of(row.app_protocol))
+    facts = {"key": " ".join(filter(None, names)), **more}
     return Found(meta=row.meta, position=row.declared_at, message=text, **facts)  # type: ignore[arg-type]
 
 

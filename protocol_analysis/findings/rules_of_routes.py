@@ -64,7 +64,7 @@ def _at(answer: Resolution, text: str, grade: str) -> Found:
         message=text,
         by=who(answer),
         grade=grade,
-        key=f"{ref.rule} {ref.role} {ref.backend}",
+        key=f"{ref.role} {ref.kind} {ref.namespace}/{ref.name}:{ref.port}",
     )
 
 

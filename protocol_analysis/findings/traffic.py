@@ -44,7 +44,8 @@ def websocket_over_http2(subject: Subject) -> Iterator[Found]:
     for answer in subject.answers:
         if answer.route.kind != "HTTPRoute" or answer.upstream != "h2" or not answer.sent:
             continue
-        route, rule = subject.routes[answer.route], answer.ref.rule
+        ref = answer.ref
+        route, rule = subject.routes[answer.route], ref.rule
         told = upgrading.get((answer.route, rule, answer.ref.backend))
         by_header = any(map(_upgrades, _matches(route, rule)))
         if by_header or told:
@@ -55,7 +56,7 @@ def websocket_over_http2(subject: Subject) -> Iterator[Found]:
                 position=answer.ref.position,
                 message=text,
                 by=who(answer),
-                key=f"{rule} {answer.ref.backend}",
+                key=f"{ref.kind} {ref.namespace}/{ref.name}:{ref.port}",
             )
 
 
