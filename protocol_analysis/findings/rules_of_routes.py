@@ -18,8 +18,7 @@ def mixed_protocols(subject: Subject) -> Iterator[Found]:
     """HTTP/1.1 and HTTP/2 backends in a rule, of which one decides for all."""
     for group in subject.rule_groups():
         sent = [answer for answer in group if answer.sent and answer.route.kind in ROUTE_KINDS]
-        turned = [a for a in sent if any(reason.row == "neighbour" for reason in a.reasons)]
-        for answer in turned:
+        for answer in _turned(sent):
             # What declares HTTP/2, and is only not read, gets what it wants.
             meant = meanings().get(str(answer.app_protocol))
             wanted = meant is not None and meant.upstream == "h2"
@@ -29,6 +28,11 @@ def mixed_protocols(subject: Subject) -> Iterator[Found]:
                 yield _at(answer, text, "turned")
         if sent and sent[0].implementation == "nginx-gateway-fabric":
             yield from _fallen_back(sent)
+
+
+def _turned(sent: list[Resolution]) -> list[Resolution]:
+    """Those that would be spoken to otherwise alone: not where the Envoy cluster is split."""
+    return [a for a in sent if any(reason.row == "neighbour" for reason in a.reasons)]
 
 
 def _fallen_back(sent: list[Resolution]) -> Iterator[Found]:
@@ -49,7 +53,8 @@ def mixed_tls(subject: Subject) -> Iterator[Found]:
         sent = [answer for answer in sent if answer.route.kind == "HTTPRoute"]
         clear = [port_name(answer) for answer in sent if not answer.tls]
         with_tls = [a for a in sent if a.tls and a.protocol == "HTTP" and not a.force_http1]
-        if clear and with_tls:
+        # Nothing is lost where no choice by ALPN is made, or each has an Envoy cluster of its own.
+        if clear and with_tls and _turned(sent):
             text = (
                 f"{port_name(with_tls[0])} is spoken to over TLS, {', '.join(clear)} in the clear"
             )

@@ -1,0 +1,135 @@
+"""Cases that are easily taken for bad, or for good: what each is, by release and by reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from protocol_analysis import load
+from protocol_analysis.findings.checking import check
+
+TWO = "{name: a, port: 80}, {name: b, port: 80}"
+FILTERED = (
+    "{name: a, port: 80, filters: [{type: RequestHeaderModifier, requestHeaderModifier: "
+    "{set: [{name: x, value: y}]}}]}, {name: b, port: 80}"
+)
+ZONE = "loadBalancer: {type: LeastRequest, zoneAware: {preferLocal: {}}}"
+CLIENT, PROXY = "useClientProtocol: true", "proxyProtocol: {version: V2}"
+
+
+def document(api: str, kind: str, name: str, spec: str) -> str:
+    return f"apiVersion: {api}\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {{{spec}}}\n---\n"
+
+
+def service(value: str = "", name: str = "a", port: str = "web", more: str = "") -> str:
+    declared = f", appProtocol: {value}" if value else ""
+    spec = f"ports: [{{name: {port}, port: 80{declared}}}]{more}"
+    return document("v1", "Service", name, spec)
+
+
+def route(
+    kind: str = "HTTPRoute", refs: str = "{name: a, port: 80}", spec: str = "", rule: str = ""
+) -> str:
+    name = kind[0].lower()
+    rules = f"{spec}rules: [{{backendRefs: [{refs}]{rule}}}]"
+    return document("gateway.networking.k8s.io/v1", kind, name, rules)
+
+
+def matching(match: str) -> str:
+    return service() + route(rule=f", matches: [{match}]")
+
+
+def gateway(controller: str, listeners: str = "{name: l, protocol: HTTP, port: 80}") -> str:
+    api = "gateway.networking.k8s.io/v1"
+    spec = f"gatewayClassName: c, listeners: [{listeners}]"
+    return document(api, "GatewayClass", "c", f"controllerName: {controller}") + document(
+        api, "Gateway", "g", spec
+    )
+
+
+def secured(name: str = "a") -> str:
+    target = f"targetRefs: [{{group: '', kind: Service, name: {name}}}]"
+    spec = f"{target}, validation: {{wellKnownCACertificates: System, hostname: a}}"
+    return document("gateway.networking.k8s.io/v1", "BackendTLSPolicy", f"t{name}", spec)
+
+
+def policy(says: str, kind: str = "HTTPRoute") -> str:
+    target = f"{{group: gateway.networking.k8s.io, kind: {kind}, name: {kind[0].lower()}}}"
+    spec = f"targetRefs: [{target}], {says}"
+    return document("gateway.envoyproxy.io/v1alpha1", "BackendTrafficPolicy", "b", spec)
+
+
+def backend(spec: str) -> str:
+    endpoint = f"endpoints: [{{fqdn: {{hostname: x.example.com, port: 443}}}}]{spec}"
+    return document("gateway.envoyproxy.io/v1alpha1", "Backend", "bk", endpoint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Manifests, and how bad one code finds them for a reader."""
+
+    name: str
+    text: str
+    code: str
+    severities: tuple[str, ...] = ()
+    release: str | None = None
+    implementation: str = "envoy-gateway"
+    mesh: str = ""
+    remedy: str = ""
+    message: str = ""
+
+
+ON_G = "parentRefs: [{name: g}], "
+BK = "{group: gateway.envoyproxy.io, kind: Backend, name: bk}"
+TLS_AND_CLEAR = service() + service(name="b") + secured("b")
+CASES = [
+    *(
+        Case(
+            name=f"TLS and clear, at {release}",
+            text=TLS_AND_CLEAR + route(refs=TWO),
+            code="AP014",
+            severities=severities,
+            release=release,
+        )
+        for release, severities in (
+            ("1.5", ()),
+            ("1.6.1", ("error",)),
+            ("1.6.3", ("warning",)),
+            ("1.9", ("warning",)),
+        )
+    ),
+    *(
+        Case(name=f"TLS and clear, {name}", text=TLS_AND_CLEAR + text, code="AP014", release=at)
+        for at in ("1.6.1", "1.9")
+        for name, text in (
+            ("apart for filters", route(refs=FILTERED)),
+            ("apart for zones", route(refs=TWO) + policy(ZONE)),
+            ("as the client", route(refs=TWO) + policy(CLIENT)),
+            (
+                "apart for name and address",
+                backend(", tls: {wellKnownCACertificates: System}")
+                + document(
+                    "gateway.envoyproxy.io/v1alpha1",
+                    "Backend",
+                    "ip",
+                    "endpoints: [{ip: {address: 192.0.2.1, port: 80}}]",
+                )
+                + route(refs=f"{BK}, {BK.replace('bk', 'ip')}"),
+            ),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.code} {case.name}" for case in CASES])
+def test_trap(case: Case, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(case.text, encoding="utf-8")
+    inventory = load(tmp_path)
+    assert (inventory.unreadable, inventory.warnings) == ((), ())
+    meshes = [case.mesh] if case.mesh else []
+    found = check(inventory, case.implementation, case.release, meshes, [case.code])
+    assert tuple(each.severity for each in found) == case.severities
+    assert all(case.remedy in each.remedy for each in found)
+    assert all(case.message in each.message for each in found)
