@@ -120,6 +120,17 @@ CASES = [
             ),
         )
     ),
+    Case(
+        name="ws behind a GRPCRoute",
+        text=service("kubernetes.io/ws") + route("GRPCRoute"),
+        code="AP017",
+        severities=("error",),
+    ),
+    Case(
+        name="ws behind a GRPCRoute, as the client",
+        text=service("kubernetes.io/ws") + route("GRPCRoute") + policy(CLIENT, "GRPCRoute"),
+        code="AP017",
+    ),
 ]
 
 

@@ -129,7 +129,7 @@ def client_protocol(subject: Subject) -> Iterator[Found]:
 def websocket_on_grpc(subject: Subject) -> Iterator[Found]:
     """A GRPCRoute to a port for WebSocket, which is spoken to over HTTP/1.1."""
     for answer in _once(subject, "GRPCRoute"):
-        if answer.force_http1:
+        if answer.force_http1 and "http/1.1" in _spoken(answer):
             text = (
                 f"{answer.route} reaches {port_name(answer)} over HTTP/1.1, where gRPC cannot live"
             )
@@ -184,6 +184,11 @@ def _once(subject: Subject, *kinds: str) -> Iterator[Resolution]:
     for answer in subject.answers:
         if answer.route.kind in kinds and answer.sent:
             yield answer
+
+
+def _spoken(answer: Resolution) -> set[str | None]:
+    """What is spoken, by any of the Gateways where they differ."""
+    return {answer.upstream, *(word for _, word in answer.by_gateway)}
 
 
 def _of_reference(answer: Resolution, text: str, grade: str = "") -> Found:
