@@ -9,6 +9,7 @@ import pytest
 
 from protocol_analysis import load
 from protocol_analysis.findings.checking import check
+from tests.support import ENVOY
 
 TWO = "{name: a, port: 80}, {name: b, port: 80}"
 FILTERED = (
@@ -81,7 +82,11 @@ class Case:
     message: str = ""
 
 
+WSS_OVER_TLS = service("kubernetes.io/wss") + secured()
 ON_G = "parentRefs: [{name: g}], "
+BY_PROXY = (
+    ", parametersRef: {group: gateway.envoyproxy.io, kind: EnvoyProxy, name: e, namespace: default}"
+)
 BK = "{group: gateway.envoyproxy.io, kind: Backend, name: bk}"
 TLS_AND_CLEAR = service() + service(name="b") + secured("b")
 CASES = [
@@ -130,6 +135,28 @@ CASES = [
         name="ws behind a GRPCRoute, as the client",
         text=service("kubernetes.io/ws") + route("GRPCRoute") + policy(CLIENT, "GRPCRoute"),
         code="AP017",
+    ),
+    *(
+        Case(
+            name=f"wss over TLS, offering {offered}",
+            text=WSS_OVER_TLS
+            + route(spec=ON_G)
+            + gateway(ENVOY + BY_PROXY)
+            + document(
+                "gateway.envoyproxy.io/v1alpha1",
+                "EnvoyProxy",
+                "e",
+                f"backendTLS: {{alpnProtocols: {offered}}}",
+            ),
+            code="AP018",
+            severities=severities,
+            release="1.6.1",
+        )
+        for offered, severities in (
+            ("[http/1.1]", ()),
+            ("[h2, http/1.1]", ("error",)),
+            ("[]", ("error",)),
+        )
     ),
 ]
 

@@ -141,7 +141,8 @@ def websocket_unheard(subject: Subject) -> Iterator[Found]:
     for answer in _once(subject, "HTTPRoute"):
         values = values_of(answer.app_protocol)
         asked = any(value.endswith(_WEBSOCKET) for value in values)
-        if asked and answer.upstream == "auto" and subject.is_envoy_gateway(answer):
+        picks = answer.upstream == "auto" and subject.is_envoy_gateway(answer)
+        if asked and picks and _may_offer_h2(answer):
             text = (
                 f"{port_name(answer)} declares {', '.join(values)}, and ALPN may still pick HTTP/2"
             )
@@ -189,6 +190,12 @@ def _once(subject: Subject, *kinds: str) -> Iterator[Resolution]:
 def _spoken(answer: Resolution) -> set[str | None]:
     """What is spoken, by any of the Gateways where they differ."""
     return {answer.upstream, *(word for _, word in answer.by_gateway)}
+
+
+def _may_offer_h2(answer: Resolution) -> bool:
+    """Whether ALPN has HTTP/2 in it: as TLS settings list it, or else as Envoy does by itself."""
+    said = [reason.text for reason in answer.reasons if reason.row == "offers-alpn"]
+    return not said or any({"h2", "nothing"} & set(re.findall(r"[\w/.]+", text)) for text in said)
 
 
 def _of_reference(answer: Resolution, text: str, grade: str = "") -> Found:
