@@ -9,7 +9,7 @@ import pytest
 
 from protocol_analysis import load
 from protocol_analysis.findings.checking import check
-from tests.support import ENVOY
+from tests.support import ENVOY, ISTIO
 
 TWO = "{name: a, port: 80}, {name: b, port: 80}"
 FILTERED = (
@@ -156,6 +156,19 @@ CASES = [
             ("[http/1.1]", ()),
             ("[h2, http/1.1]", ("error",)),
             ("[]", ("error",)),
+        )
+    ),
+    *(
+        Case(
+            name=f"gRPC over TLS on Istio, {name}",
+            text=text + secured() + route("GRPCRoute", spec=ON_G) + gateway(ISTIO),
+            code="AP007",
+            severities=severities,
+        )
+        for name, text, severities in (
+            ("nothing said", service(), ("error",)),
+            ("by the name", service(port="grpc"), ()),
+            ("by the value", service("grpc"), ()),
         )
     ),
 ]

@@ -68,7 +68,9 @@ def tls_only_said(subject: Subject) -> Iterator[Found]:
 def grpc_over_tls(subject: Subject) -> Iterator[Found]:
     """A GRPCRoute to a backend with TLS, which some implementations do not manage."""
     for answer in _once(subject, "GRPCRoute"):
-        if answer.tls:
+        # Istio does where the port has said that it is gRPC, by its name too.
+        manages = answer.implementation == "istio" and answer.upstream == "h2"
+        if answer.tls and not manages:
             text = f"{who(answer)} does not speak gRPC over TLS to {port_name(answer)}"
             grade = "declared" if answer.app_protocol else "undeclared"
             yield _of_reference(answer, text, grade=grade)
