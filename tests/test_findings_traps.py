@@ -171,6 +171,24 @@ CASES = [
             ("by the value", service("grpc"), ()),
         )
     ),
+    Case(
+        name="behind both kinds of routes",
+        text=service() + route() + route("GRPCRoute"),
+        code="AP001",
+    ),
+    Case(
+        name="behind both kinds of routes, named grpc",
+        text=service(port="grpc") + route() + route("GRPCRoute"),
+        code="AP001",
+        severities=("warning",),
+    ),
+    Case(
+        name="behind both kinds of routes, at Istio",
+        text=service() + route(spec=ON_G) + route("GRPCRoute", spec=ON_G) + gateway(ISTIO),
+        code="AP001",
+        severities=("warning",),  # for the GRPCRoute, by which Istio does not go
+        message="although GRPCRoute default/g leads there",
+    ),
 ]
 
 

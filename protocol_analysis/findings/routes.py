@@ -30,7 +30,9 @@ def hint_missing(subject: Subject) -> Iterator[Found]:
     for answer in _once(subject, "HTTPRoute"):
         if not answer.target or answer.app_protocol or word_of(answer) != "http/1.1":
             continue
-        clues = subject.clues.get((answer.target, answer.ref.port), ())
+        # A GRPCRoute there is no evidence beside this HTTPRoute: the port may take both.
+        known = subject.clues.get((answer.target, answer.ref.port), ())
+        clues = [clue for clue in known if clue.clue.id != "route-grpc"]
         spoken = {clue.fact.upstream for clue in clues} - {"any"}
         asked = [match for match in subject.routes[answer.route].matches if _is_for_grpc(match)]
         asked = [match for match in asked if match.rule == answer.ref.rule]
