@@ -83,6 +83,15 @@ class Case:
 
 
 WSS_OVER_TLS = service("kubernetes.io/wss") + secured()
+PODS = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: a}
+spec:
+  template:
+    metadata: {labels: {app: a}}
+    spec: {containers: [{name: a, image: a, readinessProbe: {grpc: {port: 80}}}]}
+---
+"""
 ON_G = "parentRefs: [{name: g}], "
 BY_PROXY = (
     ", parametersRef: {group: gateway.envoyproxy.io, kind: EnvoyProxy, name: e, namespace: default}"
@@ -188,6 +197,25 @@ CASES = [
         code="AP001",
         severities=("warning",),  # for the GRPCRoute, by which Istio does not go
         message="although GRPCRoute default/g leads there",
+    ),
+    *(
+        Case(
+            name=f"beside h2c, {name}",
+            text=text + service("kubernetes.io/h2c", "b") + route(refs=TWO),
+            code="AP013",
+            severities=severities,
+        )
+        for name, text, severities in (
+            ("nothing said", service(), ("error",)),
+            ("http", service("http"), ("error",)),
+            ("http, named grpc", service("http", port="grpc"), ("error",)),
+            ("h2c", service("h2c"), ()),
+            ("H2C", service("H2C"), ()),
+            ("k8s.io/h2c", service("k8s.io/h2c"), ()),
+            ("named grpc", service(port="grpc"), ()),
+            ("a gRPC probe", service(more=", selector: {app: a}") + PODS, ()),
+            ("a GRPCRoute too", service() + route("GRPCRoute"), ()),
+        )
     ),
 ]
 
