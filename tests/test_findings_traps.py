@@ -217,6 +217,38 @@ CASES = [
             ("a GRPCRoute too", service() + route("GRPCRoute"), ()),
         )
     ),
+    Case(
+        name="wss on a Backend",
+        text=backend(", appProtocols: [gateway.envoyproxy.io/wss]") + route(refs=BK),
+        code="AP006",
+        severities=("error",),
+    ),
+    Case(
+        name="wss on a Backend with TLS",
+        text=backend(
+            ", appProtocols: [gateway.envoyproxy.io/wss], tls: {wellKnownCACertificates: System}"
+        )
+        + route(refs=BK),
+        code="AP006",
+    ),
+    Case(
+        name="https in Istio's mesh",
+        text=service("https") + route(spec="parentRefs: [{group: '', kind: Service, name: a}], "),
+        code="AP006",
+        mesh="istio",
+    ),
+    Case(
+        name="https at Istio's gateway",
+        text=service("https") + route(spec=ON_G) + gateway(ISTIO),
+        code="AP006",
+        severities=("warning",),
+    ),
+    Case(
+        name="https, from several routes and rules",
+        text=service("https") + route() + route(refs=TWO) + route("GRPCRoute"),
+        code="AP006",
+        severities=("warning",),
+    ),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.subject import Subject, port_name
@@ -16,7 +17,8 @@ from protocol_analysis.resolution import Resolution
 # A service with its package, and perhaps a method: /shop.v1.Orders/List.
 _GRPC_PATH = re.compile(r"/[A-Za-z_][\w.]*\.[A-Z]\w*(?:/\w*)?")
 L7, L4 = ("HTTPRoute", "GRPCRoute"), ("TLSRoute", "TCPRoute", "UDPRoute")
-_TLS = {"kubernetes.io/wss": "wss", "https": "https", "tls": "https"}
+_WSS = ("kubernetes.io/wss", "gateway.envoyproxy.io/wss")
+_TLS = {**dict.fromkeys(_WSS, "wss"), "https": "https", "tls": "https"}
 _OPAQUE = ("tcp", "tls", "linkerd.io/opaque", "linkerd.io/tcp")
 _WEBSOCKET = ("/ws", "/wss")
 # Clues that say for sure that a port takes HTTP/2 only; the rest only hint.
@@ -61,10 +63,14 @@ def tls_only_said(subject: Subject) -> Iterator[Found]:
     """A value that says TLS, where the gateway sends in the clear."""
     for answer in _once(subject, *L7):
         kinds = [_TLS[v.casefold()] for v in values_of(answer.app_protocol) if v.casefold() in _TLS]
-        if kinds and not answer.tls:
+        # To Istio's mesh `https` says that the workload begins TLS itself.
+        by_workload = answer.mesh and answer.implementation == "istio" and kinds == ["https"]
+        if kinds and not answer.tls and not by_workload:
             value = ", ".join(values_of(answer.app_protocol))
             text = f"{value} on {port_name(answer)} does not make {who(answer)} begin TLS"
-            yield _of_reference(answer, text, grade=kinds[0])
+            # Of the port, however many references lead there.
+            found = _of_reference(answer, text, grade=kinds[0])
+            yield replace(found, key=str(answer.ref.port))
 
 
 def grpc_over_tls(subject: Subject) -> Iterator[Found]:
