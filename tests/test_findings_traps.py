@@ -11,6 +11,7 @@ from protocol_analysis import load
 from protocol_analysis.findings.checking import check
 from tests.support import ENVOY, ISTIO
 
+AWS = "gateway.k8s.aws/alb"
 TWO = "{name: a, port: 80}, {name: b, port: 80}"
 FILTERED = (
     "{name: a, port: 80, filters: [{type: RequestHeaderModifier, requestHeaderModifier: "
@@ -65,6 +66,13 @@ def policy(says: str, kind: str = "HTTPRoute") -> str:
 def backend(spec: str) -> str:
     endpoint = f"endpoints: [{{fqdn: {{hostname: x.example.com, port: 443}}}}]{spec}"
     return document("gateway.envoyproxy.io/v1alpha1", "Backend", "bk", endpoint)
+
+
+def both_kinds(http: str, grpc: str) -> str:
+    """An HTTPRoute and a GRPCRoute on the Gateway g, which has two listeners."""
+    listeners = "{name: l, protocol: HTTP, port: 80}, {name: m, protocol: HTTP, port: 81}"
+    routes = route(spec=f"{http}, ") + route("GRPCRoute", spec=f"{grpc}, ")
+    return service() + routes + gateway(AWS, listeners)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +256,25 @@ CASES = [
         text=service("https") + route() + route(refs=TWO) + route("GRPCRoute"),
         code="AP006",
         severities=("warning",),
+    ),
+    *(
+        Case(
+            name=f"{http} and {grpc}",
+            text=both_kinds(f"parentRefs: [{http}", f"parentRefs: [{grpc}"),
+            code="AP026",
+            severities=("error",) if shared else (),
+            message=f"both take {shared}",
+        )
+        for http, grpc, shared in (
+            ("{name: g, port: 80}]", "{name: g, port: 81}]", ""),
+            ("{name: g, port: 80}]", "{name: g, port: 80}]", "every hostname"),
+            ("{name: g, sectionName: l}]", "{name: g, sectionName: m}]", ""),
+            ("{name: g, sectionName: l}]", "{name: g}]", "every hostname"),
+            ("{name: g}], hostnames: ['*.x.com']", "{name: g}], hostnames: [a.x.com]", "a.x.com"),
+            ("{name: g}], hostnames: [a.x.com]", "{name: g}], hostnames: ['*.x.com']", "a.x.com"),
+            ("{name: g}], hostnames: [x.com]", "{name: g}], hostnames: ['*.x.com']", ""),
+            ("{name: g}], hostnames: [a.x.com]", "{name: g}]", "a.x.com"),
+        )
     ),
 ]
 
