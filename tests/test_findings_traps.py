@@ -40,7 +40,9 @@ def route(
 
 
 def matching(match: str) -> str:
-    return service() + route(rule=f", matches: [{match}]")
+    # The number 80 would hint at HTTP/1.1.
+    text = service(port="api") + route(rule=f", matches: [{match}]")
+    return text.replace("port: 80", "port: 8080")
 
 
 def gateway(controller: str, listeners: str = "{name: l, protocol: HTTP, port: 80}") -> str:
@@ -274,6 +276,29 @@ CASES = [
             ("{name: g}], hostnames: [a.x.com]", "{name: g}], hostnames: ['*.x.com']", "a.x.com"),
             ("{name: g}], hostnames: [x.com]", "{name: g}], hostnames: ['*.x.com']", ""),
             ("{name: g}], hostnames: [a.x.com]", "{name: g}]", "a.x.com"),
+        )
+    ),
+    *(
+        Case(
+            name=f"a match of {match}",
+            text=matching(match),
+            code="AP001",
+            severities=("error",) if said else (),
+            message=said,
+        )
+        for match, said in (
+            ("{path: {value: /shop.v1.Orders/List}}", "the rule matches /shop.v1.Orders/List"),
+            ("{path: {value: /shop.v1.Orders}}", "the rule matches /shop.v1.Orders"),
+            ("{path: {value: /shop.v1.API/List}}", "the rule matches /shop.v1.API/List"),
+            ("{path: {value: /README.TXT}}", ""),
+            ("{path: {value: /readme.TXT}}", ""),
+            ("{path: {value: /Default.Aspx}}", ""),
+            ("{path: {value: /Download.Center}}", ""),
+            (
+                "{headers: [{name: Content-Type, value: application/grpc+proto}]}",
+                "the rule matches content-type application/grpc+proto",
+            ),
+            ("{headers: [{name: content-type, value: application/grpc-web}]}", ""),
         )
     ),
 ]

@@ -14,8 +14,11 @@ from protocol_analysis.portability import meanings
 from protocol_analysis.readings import who, word_of
 from protocol_analysis.resolution import Resolution
 
-# A service with its package, and perhaps a method: /shop.v1.Orders/List.
-_GRPC_PATH = re.compile(r"/[A-Za-z_][\w.]*\.[A-Z]\w*(?:/\w*)?")
+# A service with its package, and perhaps a method: /shop.v1.Orders/List. The package is in lower
+# case; a service in capitals needs its method, since it may be the ending of a file.
+_PACKAGE = r"/(?:[a-z_][a-z0-9_]*\.)+"
+_GRPC_PATH = re.compile(_PACKAGE + r"(?:[A-Z]\w*[a-z]\w*(?:/\w*)?|[A-Z]\w*/\w+)")
+_GRPC_TYPE = re.compile(r"application/grpc(?!-web)")
 L7, L4 = ("HTTPRoute", "GRPCRoute"), ("TLSRoute", "TCPRoute", "UDPRoute")
 _WSS = ("kubernetes.io/wss", "gateway.envoyproxy.io/wss")
 _TLS = {**dict.fromkeys(_WSS, "wss"), "https": "https", "tls": "https"}
@@ -36,11 +39,11 @@ def hint_missing(subject: Subject) -> Iterator[Found]:
         known = subject.clues.get((answer.target, answer.ref.port), ())
         clues = [clue for clue in known if clue.clue.id != "route-grpc"]
         spoken = {clue.fact.upstream for clue in clues} - {"any"}
-        asked = [match for match in subject.routes[answer.route].matches if _is_for_grpc(match)]
-        asked = [match for match in asked if match.rule == answer.ref.rule]
+        matches = subject.routes[answer.route].matches
+        asked = list(filter(None, (_for_grpc(m) for m in matches if m.rule == answer.ref.rule)))
         if spoken <= {"h2"} and (spoken or asked):
             strong = bool(asked) or any(clue.clue.looks in _STRONG for clue in clues)
-            said = [clue.found for clue in clues] + [f"the rule matches {m.path}" for m in asked]
+            said = [clue.found for clue in clues] + [f"the rule matches {what}" for what in asked]
             told = ", ".join(dict.fromkeys(said))
             yield _of_reference(
                 answer,
@@ -61,16 +64,19 @@ def _not_inferred(subject: Subject) -> Iterator[Found]:
 
 def tls_only_said(subject: Subject) -> Iterator[Found]:
     """A value that says TLS, where the gateway sends in the clear."""
+    with_tls = {backend.meta for backend in subject.inventory.backends if backend.tls}
     for answer in _once(subject, *L7):
         kinds = [_TLS[v.casefold()] for v in values_of(answer.app_protocol) if v.casefold() in _TLS]
         # To Istio's mesh `https` says that the workload begins TLS itself.
         by_workload = answer.mesh and answer.implementation == "istio" and kinds == ["https"]
-        if kinds and not answer.tls and not by_workload:
+        # What a Backend says itself of TLS is enough, even to a release that does not read it.
+        if kinds and not answer.tls and not by_workload and answer.target not in with_tls:
             value = ", ".join(values_of(answer.app_protocol))
             text = f"{value} on {port_name(answer)} does not make {who(answer)} begin TLS"
             # Of the port, however many references lead there.
             found = _of_reference(answer, text, grade=kinds[0])
-            yield replace(found, key=str(answer.ref.port))
+            remedy = "set tls on the Backend" if answer.ref.kind == "Backend" else ""
+            yield replace(found, key=str(answer.ref.port), remedy=remedy)
 
 
 def grpc_over_tls(subject: Subject) -> Iterator[Found]:
@@ -181,13 +187,14 @@ def h2c_with_tls(subject: Subject) -> Iterator[Found]:
             yield _of_reference(answer, text)
 
 
-def _is_for_grpc(match: RouteMatch) -> bool:
-    """Whether a rule matches a gRPC service or method by its path, or gRPC by its content type."""
-    typed = any(
-        name == "content-type" and value.startswith("application/grpc")
+def _for_grpc(match: RouteMatch) -> str:
+    """What a rule matches, if gRPC: a service or method by its path, or its content type."""
+    typed = (
+        f"{name} {value}"
         for name, value in match.headers
+        if name == "content-type" and _GRPC_TYPE.match(value)
     )
-    return typed or bool(_GRPC_PATH.fullmatch(match.path))
+    return match.path if _GRPC_PATH.fullmatch(match.path) else next(typed, "")
 
 
 def _once(subject: Subject, *kinds: str) -> Iterator[Resolution]:
