@@ -301,6 +301,33 @@ CASES = [
             ("{headers: [{name: content-type, value: application/grpc-web}]}", ""),
         )
     ),
+    *(
+        Case(
+            name=f"proxyProtocol at {release}, {name}",
+            text=text + policy(PROXY, kind),
+            code="AP001",
+            severities=severities,
+            release=release,
+            remedy="upgrade to v1.9, or drop proxyProtocol",
+        )
+        for release, severities in (("1.5", ()), ("1.8", ("error",)), ("1.9", ()))
+        for name, kind, text in (
+            ("a GRPCRoute", "GRPCRoute", service() + route("GRPCRoute")),
+            ("h2c", "HTTPRoute", service("kubernetes.io/h2c") + route()),
+        )
+    ),
+    *(
+        Case(
+            name=f"http2 settings, {name}",
+            text=service() + route(refs=refs) + policy("http2: {}"),
+            code="AP009",
+            severities=severities,
+        )
+        for name, refs, severities in (
+            ("all known", "{name: a, port: 80}", ("warning",)),
+            ("one not known", TWO, ()),
+        )
+    ),
 ]
 
 

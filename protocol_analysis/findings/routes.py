@@ -32,6 +32,7 @@ _GRPC_SINKS = ("accessLog als", "accessLog openTelemetry", "tracing openTelemetr
 def hint_missing(subject: Subject) -> Iterator[Found]:
     """HTTP/1.1 to a port that takes HTTP/2 only, by what hints at it, and that declares nothing."""
     yield from _not_inferred(subject)
+    yield from _dropped(subject)
     for answer in _once(subject, "HTTPRoute"):
         if not answer.target or answer.app_protocol or word_of(answer) != "http/1.1":
             continue
@@ -56,10 +57,25 @@ def hint_missing(subject: Subject) -> Iterator[Found]:
 def _not_inferred(subject: Subject) -> Iterator[Found]:
     """A GRPCRoute whose backend is not spoken HTTP/2: this reader does not go by the route."""
     for answer in _once(subject, "GRPCRoute"):
-        if not answer.app_protocol and answer.upstream in ("http/1.1", "tcp"):
+        known = answer.app_protocol or _is_dropped(answer)
+        if not known and answer.upstream in ("http/1.1", "tcp"):
             spoken = f"{who(answer)} speaks {word_of(answer)} to {port_name(answer)}"
             text = f"{spoken}, which declares nothing, although {answer.route} leads there"
             yield _of_reference(answer, text, grade="strong")
+
+
+def _dropped(subject: Subject) -> Iterator[Found]:
+    """HTTP/2 by value or by route, which some releases drop where a policy says proxyProtocol."""
+    for answer in _once(subject, *L7):
+        http2 = answer.protocol in ("HTTP2", "GRPC") and not answer.force_http1
+        if http2 and _is_dropped(answer) and answer.upstream == "http/1.1":
+            text = f"{answer.route} reaches {port_name(answer)} over HTTP/1.1: proxyProtocol of a "
+            found = _of_reference(answer, f"{text}policy drops HTTP/2", grade="strong")
+            yield replace(found, remedy="upgrade to v1.9, or drop proxyProtocol")
+
+
+def _is_dropped(answer: Resolution) -> bool:
+    return any(reason.row == "dropped-by-proxy-protocol" for reason in answer.reasons)
 
 
 def tls_only_said(subject: Subject) -> Iterator[Found]:
