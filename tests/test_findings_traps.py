@@ -107,6 +107,12 @@ BY_PROXY = (
     ", parametersRef: {group: gateway.envoyproxy.io, kind: EnvoyProxy, name: e, namespace: default}"
 )
 BK = "{group: gateway.envoyproxy.io, kind: Backend, name: bk}"
+SINK = document(
+    "gateway.envoyproxy.io/v1alpha1",
+    "EnvoyProxy",
+    "e",
+    "telemetry: {tracing: {provider: {type: OpenTelemetry, backendRefs: [{name: a, port: 80}]}}}",
+)
 TLS_AND_CLEAR = service() + service(name="b") + secured("b")
 CASES = [
     *(
@@ -327,6 +333,25 @@ CASES = [
             ("all known", "{name: a, port: 80}", ("warning",)),
             ("one not known", TWO, ()),
         )
+    ),
+    *(
+        Case(
+            name=f"a listener for GRPC, {controller}",
+            text=gateway(controller, "{name: l, protocol: GRPC, port: 80}"),
+            code="AP025",
+            severities=severities,
+        )
+        for controller, severities in ((ENVOY, ("error",)), (ISTIO, ()), ("example.com/other", ()))
+    ),
+    *(
+        Case(
+            name=f"a sink that declares grpc, {name}",
+            text=service("grpc") + SINK + more,
+            code="AP008",
+            severities=severities,
+            release="1.7",
+        )
+        for name, more, severities in (("alone", "", ("info",)), ("behind a route", route(), ()))
     ),
 ]
 

@@ -114,11 +114,20 @@ def telemetry_sink(subject: Subject) -> Iterator[Found]:
         if answer.upstream not in ("h2", "auto"):
             text = f"{answer.route} sends to {port_name(answer)} over {word_of(answer)}, not gRPC"
             yield _of_reference(answer, text, grade="fails")
-        elif (
-            any(reason.row.startswith("fixed") for reason in answer.reasons) and answer.app_protocol
-        ):
+        elif answer.app_protocol and all(map(_is_fixed, _to_the_port(subject, answer))):
             text = f"{port_name(answer)} need not declare anything: {who(answer)} speaks gRPC to it"
             yield _of_reference(answer, text, grade="unneeded")
+
+
+def _to_the_port(subject: Subject, answer: Resolution) -> list[Resolution]:
+    """All that leads to the port of an answer: what one need not declare another may."""
+    number = answer.ref.port if answer.ref.kind != "Backend" else None
+    found = subject.leading.get((answer.target, number), []) if answer.target else []
+    return [answer, *found]
+
+
+def _is_fixed(answer: Resolution) -> bool:
+    return any(reason.row.startswith("fixed") for reason in answer.reasons)
 
 
 def unsupported(subject: Subject) -> Iterator[Found]:

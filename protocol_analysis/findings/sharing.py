@@ -13,6 +13,7 @@ from protocol_analysis.policies import Gateway, ListenerSet
 from protocol_analysis.readers import Reader
 from protocol_analysis.readings import who, word_of
 from protocol_analysis.resolution import Resolution
+from protocol_analysis.speaking import rules_of
 from protocol_analysis.workloads import Exposure
 
 _BOTH = ("GRPCRoute", "HTTPRoute")
@@ -118,8 +119,13 @@ def listener_protocol(subject: Subject) -> Iterator[Found]:
         *subject.inventory.gateways,
         *subject.inventory.listener_sets,
     )
+    own = set(rules_of(subject.reader)[0].controllers)
     for holder in holders:
-        for listener in holder.listeners:
+        # Of another implementation's Gateway it is not ours to say what it does.
+        meta = holder.meta
+        me = ObjectRef(group=meta.group, kind=meta.kind, namespace=meta.namespace, name=meta.name)
+        controllers, _ = subject.scope.controllers(meta, me)
+        for listener in holder.listeners if not controllers or controllers & own else ():
             if listener.protocol.upper() in _NO_LISTENER:
                 yield Found(
                     meta=holder.meta,
