@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.subject import Subject, port_name
@@ -13,10 +14,14 @@ from protocol_analysis.portability import meanings
 from protocol_analysis.readings import who, word_of
 from protocol_analysis.resolution import Resolution
 
-# A service with its package, and perhaps a method: /shop.v1.Orders/List.
-_GRPC_PATH = re.compile(r"/[A-Za-z_][\w.]*\.[A-Z]\w*(?:/\w*)?")
+# A service with its package, and perhaps a method: /shop.v1.Orders/List. The package is in lower
+# case; a service in capitals needs its method, since it may be the ending of a file.
+_PACKAGE = r"/(?:[a-z_][a-z0-9_]*\.)+"
+_GRPC_PATH = re.compile(_PACKAGE + r"(?:[A-Z]\w*[a-z]\w*(?:/\w*)?|[A-Z]\w*/\w+)")
+_GRPC_TYPE = re.compile(r"application/grpc(?!-web)")
 L7, L4 = ("HTTPRoute", "GRPCRoute"), ("TLSRoute", "TCPRoute", "UDPRoute")
-_TLS = {"kubernetes.io/wss": "wss", "https": "https", "tls": "https"}
+_WSS = ("kubernetes.io/wss", "gateway.envoyproxy.io/wss")
+_TLS = {**dict.fromkeys(_WSS, "wss"), "https": "https", "tls": "https"}
 _OPAQUE = ("tcp", "tls", "linkerd.io/opaque", "linkerd.io/tcp")
 _WEBSOCKET = ("/ws", "/wss")
 # Clues that say for sure that a port takes HTTP/2 only; the rest only hint.
@@ -27,16 +32,19 @@ _GRPC_SINKS = ("accessLog als", "accessLog openTelemetry", "tracing openTelemetr
 def hint_missing(subject: Subject) -> Iterator[Found]:
     """HTTP/1.1 to a port that takes HTTP/2 only, by what hints at it, and that declares nothing."""
     yield from _not_inferred(subject)
+    yield from _dropped(subject)
     for answer in _once(subject, "HTTPRoute"):
         if not answer.target or answer.app_protocol or word_of(answer) != "http/1.1":
             continue
-        clues = subject.clues.get((answer.target, answer.ref.port), ())
+        # A GRPCRoute there is no evidence beside this HTTPRoute: the port may take both.
+        known = subject.clues.get((answer.target, answer.ref.port), ())
+        clues = [clue for clue in known if clue.clue.id != "route-grpc"]
         spoken = {clue.fact.upstream for clue in clues} - {"any"}
-        asked = [match for match in subject.routes[answer.route].matches if _is_for_grpc(match)]
-        asked = [match for match in asked if match.rule == answer.ref.rule]
+        matches = subject.routes[answer.route].matches
+        asked = list(filter(None, (_for_grpc(m) for m in matches if m.rule == answer.ref.rule)))
         if spoken <= {"h2"} and (spoken or asked):
             strong = bool(asked) or any(clue.clue.looks in _STRONG for clue in clues)
-            said = [clue.found for clue in clues] + [f"the rule matches {m.path}" for m in asked]
+            said = [clue.found for clue in clues] + [f"the rule matches {what}" for what in asked]
             told = ", ".join(dict.fromkeys(said))
             yield _of_reference(
                 answer,
@@ -49,26 +57,50 @@ def hint_missing(subject: Subject) -> Iterator[Found]:
 def _not_inferred(subject: Subject) -> Iterator[Found]:
     """A GRPCRoute whose backend is not spoken HTTP/2: this reader does not go by the route."""
     for answer in _once(subject, "GRPCRoute"):
-        if not answer.app_protocol and answer.upstream in ("http/1.1", "tcp"):
+        known = answer.app_protocol or _is_dropped(answer)
+        if not known and answer.upstream in ("http/1.1", "tcp"):
             spoken = f"{who(answer)} speaks {word_of(answer)} to {port_name(answer)}"
             text = f"{spoken}, which declares nothing, although {answer.route} leads there"
             yield _of_reference(answer, text, grade="strong")
 
 
+def _dropped(subject: Subject) -> Iterator[Found]:
+    """HTTP/2 by value or by route, which some releases drop where a policy says proxyProtocol."""
+    for answer in _once(subject, *L7):
+        http2 = answer.protocol in ("HTTP2", "GRPC") and not answer.force_http1
+        if http2 and _is_dropped(answer) and answer.upstream == "http/1.1":
+            text = f"{answer.route} reaches {port_name(answer)} over HTTP/1.1: proxyProtocol of a "
+            found = _of_reference(answer, f"{text}policy drops HTTP/2", grade="strong")
+            yield replace(found, remedy="upgrade to v1.9, or drop proxyProtocol")
+
+
+def _is_dropped(answer: Resolution) -> bool:
+    return any(reason.row == "dropped-by-proxy-protocol" for reason in answer.reasons)
+
+
 def tls_only_said(subject: Subject) -> Iterator[Found]:
     """A value that says TLS, where the gateway sends in the clear."""
+    with_tls = {backend.meta for backend in subject.inventory.backends if backend.tls}
     for answer in _once(subject, *L7):
         kinds = [_TLS[v.casefold()] for v in values_of(answer.app_protocol) if v.casefold() in _TLS]
-        if kinds and not answer.tls:
+        # To Istio's mesh `https` says that the workload begins TLS itself.
+        by_workload = answer.mesh and answer.implementation == "istio" and kinds == ["https"]
+        # What a Backend says itself of TLS is enough, even to a release that does not read it.
+        if kinds and not answer.tls and not by_workload and answer.target not in with_tls:
             value = ", ".join(values_of(answer.app_protocol))
             text = f"{value} on {port_name(answer)} does not make {who(answer)} begin TLS"
-            yield _of_reference(answer, text, grade=kinds[0])
+            # Of the port, however many references lead there.
+            found = _of_reference(answer, text, grade=kinds[0])
+            remedy = "set tls on the Backend" if answer.ref.kind == "Backend" else ""
+            yield replace(found, key=f"{answer.ref.port} {value}", remedy=remedy)
 
 
 def grpc_over_tls(subject: Subject) -> Iterator[Found]:
     """A GRPCRoute to a backend with TLS, which some implementations do not manage."""
     for answer in _once(subject, "GRPCRoute"):
-        if answer.tls:
+        # Istio does where the port has said that it is gRPC, by its name too.
+        manages = answer.implementation == "istio" and answer.upstream == "h2"
+        if answer.tls and not manages:
             text = f"{who(answer)} does not speak gRPC over TLS to {port_name(answer)}"
             grade = "declared" if answer.app_protocol else "undeclared"
             yield _of_reference(answer, text, grade=grade)
@@ -82,11 +114,20 @@ def telemetry_sink(subject: Subject) -> Iterator[Found]:
         if answer.upstream not in ("h2", "auto"):
             text = f"{answer.route} sends to {port_name(answer)} over {word_of(answer)}, not gRPC"
             yield _of_reference(answer, text, grade="fails")
-        elif (
-            any(reason.row.startswith("fixed") for reason in answer.reasons) and answer.app_protocol
-        ):
+        elif answer.app_protocol and all(map(_is_fixed, _to_the_port(subject, answer))):
             text = f"{port_name(answer)} need not declare anything: {who(answer)} speaks gRPC to it"
             yield _of_reference(answer, text, grade="unneeded")
+
+
+def _to_the_port(subject: Subject, answer: Resolution) -> list[Resolution]:
+    """All that leads to the port of an answer: what one need not declare another may."""
+    number = answer.ref.port if answer.ref.kind != "Backend" else None
+    found = subject.leading.get((answer.target, number), []) if answer.target else []
+    return [answer, *found]
+
+
+def _is_fixed(answer: Resolution) -> bool:
+    return any(reason.row.startswith("fixed") for reason in answer.reasons)
 
 
 def unsupported(subject: Subject) -> Iterator[Found]:
@@ -129,7 +170,7 @@ def client_protocol(subject: Subject) -> Iterator[Found]:
 def websocket_on_grpc(subject: Subject) -> Iterator[Found]:
     """A GRPCRoute to a port for WebSocket, which is spoken to over HTTP/1.1."""
     for answer in _once(subject, "GRPCRoute"):
-        if answer.force_http1:
+        if answer.force_http1 and "http/1.1" in _spoken(answer):
             text = (
                 f"{answer.route} reaches {port_name(answer)} over HTTP/1.1, where gRPC cannot live"
             )
@@ -141,7 +182,8 @@ def websocket_unheard(subject: Subject) -> Iterator[Found]:
     for answer in _once(subject, "HTTPRoute"):
         values = values_of(answer.app_protocol)
         asked = any(value.endswith(_WEBSOCKET) for value in values)
-        if asked and answer.upstream == "auto" and subject.is_envoy_gateway(answer):
+        picks = answer.upstream == "auto" and subject.is_envoy_gateway(answer)
+        if asked and picks and _may_offer_h2(answer):
             text = (
                 f"{port_name(answer)} declares {', '.join(values)}, and ALPN may still pick HTTP/2"
             )
@@ -170,13 +212,14 @@ def h2c_with_tls(subject: Subject) -> Iterator[Found]:
             yield _of_reference(answer, text)
 
 
-def _is_for_grpc(match: RouteMatch) -> bool:
-    """Whether a rule matches a gRPC service or method by its path, or gRPC by its content type."""
-    typed = any(
-        name == "content-type" and value.startswith("application/grpc")
+def _for_grpc(match: RouteMatch) -> str:
+    """What a rule matches, if gRPC: a service or method by its path, or its content type."""
+    typed = (
+        f"{name} {value}"
         for name, value in match.headers
+        if name == "content-type" and _GRPC_TYPE.match(value)
     )
-    return typed or bool(_GRPC_PATH.fullmatch(match.path))
+    return match.path if _GRPC_PATH.fullmatch(match.path) else next(typed, "")
 
 
 def _once(subject: Subject, *kinds: str) -> Iterator[Resolution]:
@@ -184,6 +227,17 @@ def _once(subject: Subject, *kinds: str) -> Iterator[Resolution]:
     for answer in subject.answers:
         if answer.route.kind in kinds and answer.sent:
             yield answer
+
+
+def _spoken(answer: Resolution) -> set[str | None]:
+    """What is spoken, by any of the Gateways where they differ."""
+    return {answer.upstream, *(word for _, word in answer.by_gateway)}
+
+
+def _may_offer_h2(answer: Resolution) -> bool:
+    """Whether ALPN has HTTP/2 in it: as TLS settings list it, or else as Envoy does by itself."""
+    said = [reason.text for reason in answer.reasons if reason.row == "offers-alpn"]
+    return not said or any({"h2", "nothing"} & set(re.findall(r"[\w/.]+", text)) for text in said)
 
 
 def _of_reference(answer: Resolution, text: str, grade: str = "") -> Found:

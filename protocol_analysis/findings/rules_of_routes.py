@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from protocol_analysis.findings.finding import Found
-from protocol_analysis.findings.subject import Subject, port_name
-from protocol_analysis.model import ROUTE_KINDS
-from protocol_analysis.portability import meanings
+from protocol_analysis.findings.subject import PortKey, Subject, port_name
+from protocol_analysis.measuring import meaning
+from protocol_analysis.model import ROUTE_KINDS, values_of
 from protocol_analysis.readings import who
 from protocol_analysis.resolution import Resolution
 
@@ -16,19 +16,34 @@ _HTTP2 = ("HTTP2", "GRPC")
 
 def mixed_protocols(subject: Subject) -> Iterator[Found]:
     """HTTP/1.1 and HTTP/2 backends in a rule, of which one decides for all."""
+    meant = {(row.meta, row.port): row.meant for row in subject.ports if row.meant}
     for group in subject.rule_groups():
         sent = [answer for answer in group if answer.sent and answer.route.kind in ROUTE_KINDS]
-        turned = [a for a in sent if any(reason.row == "neighbour" for reason in a.reasons)]
-        for answer in turned:
-            # What declares HTTP/2, and is only not read, gets what it wants.
-            meant = meanings().get(str(answer.app_protocol))
-            wanted = meant is not None and meant.upstream == "h2"
-            if answer.upstream == "h2" and answer.protocol not in _HTTP2 and not wanted:
+        for answer in _turned(sent):
+            wanted = answer.protocol in _HTTP2 or _wants_http2(subject, answer, meant)
+            if answer.upstream == "h2" and not wanted:
                 others = [port_name(a) for a in sent if a.protocol in _HTTP2]
                 text = f"{port_name(answer)} is spoken HTTP/2 here because of {', '.join(others)}"
                 yield _at(answer, text, "turned")
         if sent and sent[0].implementation == "nginx-gateway-fabric":
             yield from _fallen_back(sent)
+
+
+def _wants_http2(subject: Subject, answer: Resolution, meant: Mapping[PortKey, str]) -> bool:
+    """Whether a backend says that it takes HTTP/2: by a value, though not read, or by clues."""
+    if not answer.target:
+        return False
+    key = (answer.target, answer.ref.port if answer.target.kind != "Backend" else None)
+    if values := values_of(answer.app_protocol):
+        said = [meaning(meant.get(key, value)) for value in values]
+        return any(fact is not None and fact.upstream == "h2" for fact in said)
+    clues = {clue.fact.upstream for clue in subject.clues.get(key, ())}
+    return clues - {None} == {"h2"}
+
+
+def _turned(sent: list[Resolution]) -> list[Resolution]:
+    """Those that would be spoken to otherwise alone: not where the Envoy cluster is split."""
+    return [a for a in sent if any(reason.row == "neighbour" for reason in a.reasons)]
 
 
 def _fallen_back(sent: list[Resolution]) -> Iterator[Found]:
@@ -49,7 +64,8 @@ def mixed_tls(subject: Subject) -> Iterator[Found]:
         sent = [answer for answer in sent if answer.route.kind == "HTTPRoute"]
         clear = [port_name(answer) for answer in sent if not answer.tls]
         with_tls = [a for a in sent if a.tls and a.protocol == "HTTP" and not a.force_http1]
-        if clear and with_tls:
+        # Nothing is lost where no choice by ALPN is made, or each has an Envoy cluster of its own.
+        if clear and with_tls and _turned(sent):
             text = (
                 f"{port_name(with_tls[0])} is spoken to over TLS, {', '.join(clear)} in the clear"
             )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from itertools import product, starmap
 
 from protocol_analysis.coverage import Coverage
 from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.subject import Subject, port_name
-from protocol_analysis.model import Route
+from protocol_analysis.model import Meta, ObjectRef, Route, name_of
 from protocol_analysis.policies import Gateway, ListenerSet
 from protocol_analysis.readers import Reader
 from protocol_analysis.readings import who, word_of
 from protocol_analysis.resolution import Resolution
+from protocol_analysis.speaking import rules_of
 from protocol_analysis.workloads import Exposure
 
+_BOTH = ("GRPCRoute", "HTTPRoute")
 _NO_LISTENER = ("GRPC", "H2", "H2C", "HTTP2")
 
 
@@ -37,30 +40,49 @@ def two_kinds_of_routes(subject: Subject) -> Iterator[Found]:
 
 def same_hostnames(subject: Subject) -> Iterator[Found]:
     """An HTTPRoute and a GRPCRoute with a hostname in common on the same parent."""
-    routes: dict[tuple[object, ...], list[Resolution]] = {}
+    hung: dict[tuple[Reader, Hashable], dict[Meta, list[ObjectRef]]] = {}
     for answer in subject.answers:
-        for parent in subject.routes[answer.route].parents:
-            key = (who(answer), answer.route.world, parent.kind, parent.namespace, parent.name)
-            routes.setdefault((*key, parent.section), []).append(answer)
-    for answers in routes.values():
-        metas = dict.fromkeys(answer.route for answer in answers)
-        for grpc in (meta for meta in metas if meta.kind == "GRPCRoute"):
-            for http in (meta for meta in metas if meta.kind == "HTTPRoute"):
-                if shared := _in_common(subject.routes[grpc], subject.routes[http]):
-                    yield Found(
-                        meta=grpc,
-                        position=grpc.position,
-                        message=f"{grpc} and {http} both take {shared}",
-                        by=who(answers[0]),
-                        key=str(http),
-                    )
+        parents = subject.routes[answer.route].parents
+        for parent in parents:
+            key = (who(answer), (answer.route.world, name_of(parent)))
+            own = [each for each in parents if name_of(each) == name_of(parent)]
+            hung.setdefault(key, {})[answer.route] = own
+    for (by, _), routes in hung.items():
+        of_kind = {kind: [meta for meta in routes if meta.kind == kind] for kind in _BOTH}
+        for grpc, http in product(*of_kind.values()):
+            meet = any(starmap(_meet, product(routes[grpc], routes[http])))
+            if meet and (shared := _in_common(subject.routes[grpc], subject.routes[http])):
+                yield Found(
+                    meta=grpc,
+                    position=grpc.position,
+                    message=f"{grpc} and {http} both take {shared}",
+                    by=by,
+                    key=str(http),
+                )
+
+
+def _meet(one: ObjectRef, other: ObjectRef) -> bool:
+    """Whether two references to a Gateway may mean one listener; without a name, they mean all."""
+    pairs = ((one.section, other.section), (one.port, other.port))
+    return all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
 def _in_common(one: Route, other: Route) -> str:
-    """The first hostname that two routes share; without any, a route takes all."""
+    """The first hostname that two routes share, the narrower of two; without any, all are taken."""
     if not one.hostnames or not other.hostnames:
-        return "every hostname"
-    return next((name for name in one.hostnames if name in other.hostnames), "")
+        return next(iter(one.hostnames or other.hostnames), "every hostname")
+    pairs = product(one.hostnames, other.hostnames)
+    both = (pair for two in pairs for pair in (two, two[::-1]))
+    return next((narrow for wide, narrow in both if _covers(wide, narrow)), "")
+
+
+def _covers(wide: str, narrow: str) -> bool:
+    """Whether a hostname is another, or has a wildcard that stands for it.
+
+    >>> _covers("*.example.com", "a.example.com"), _covers("*.example.com", "example.com")
+    (True, False)
+    """
+    return wide == narrow or (wide.startswith("*.") and narrow.endswith(wide[1:]))
 
 
 def one_pod_port(subject: Subject) -> Iterator[Found]:
@@ -97,8 +119,13 @@ def listener_protocol(subject: Subject) -> Iterator[Found]:
         *subject.inventory.gateways,
         *subject.inventory.listener_sets,
     )
+    own = set(rules_of(subject.reader)[0].controllers)
     for holder in holders:
-        for listener in holder.listeners:
+        # Of another implementation's Gateway it is not ours to say what it does.
+        meta = holder.meta
+        me = ObjectRef(group=meta.group, kind=meta.kind, namespace=meta.namespace, name=meta.name)
+        controllers, _ = subject.scope.controllers(meta, me)
+        for listener in holder.listeners if not controllers or controllers & own else ():
             if listener.protocol.upper() in _NO_LISTENER:
                 yield Found(
                     meta=holder.meta,

@@ -17,7 +17,8 @@ _MAYBE_HTTP2 = ("h2", "auto", "client")
 def http2_settings_unheard(subject: Subject) -> Iterator[Found]:
     """HTTP/2 settings in a policy that reaches no backend with HTTP/2: they choose no protocol."""
     for policy, answers in _reached(subject, lambda policy: dict(policy.says).get("http2", False)):
-        if not any(answer.upstream in _MAYBE_HTTP2 for answer in answers):
+        # Of a backend that is not among the manifests nobody can tell.
+        if not any(answer.upstream in _MAYBE_HTTP2 or _is_unknown(answer) for answer in answers):
             text = (
                 f"{policy.meta} has settings for HTTP/2, which no backend that it reaches is spoken"
             )
@@ -90,7 +91,8 @@ def _reached(
     found: dict[int, list[Resolution]] = {id(policy): [] for policy in policies}
     own: dict[object, list[Resolution]] = {}
     for answer in subject.answers:
-        if answer.sent and subject.is_envoy_gateway(answer) and answer.ref.role == "forward":
+        counts = answer.sent or _is_unknown(answer)
+        if counts and subject.is_envoy_gateway(answer) and answer.ref.role == "forward":
             own.setdefault((answer.route, answer.ref.rule), []).append(answer)
     for route in subject.inventory.routes:
         for where in subject.places(route):
@@ -101,6 +103,11 @@ def _reached(
     for policy in policies:
         if answers := list(dict.fromkeys(found[id(policy)])):
             yield policy, answers
+
+
+def _is_unknown(answer: Resolution) -> bool:
+    """Whether the backend is not among the manifests, or not told from namesakes."""
+    return not answer.sent and answer.outcome in ("no-object", "ambiguous")
 
 
 def _takes_only_http2(subject: Subject, answer: Resolution) -> bool:
