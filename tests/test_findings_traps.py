@@ -18,6 +18,7 @@ FILTERED = (
     "{set: [{name: x, value: y}]}}]}, {name: b, port: 80}"
 )
 ZONE = "loadBalancer: {type: LeastRequest, zoneAware: {preferLocal: {}}}"
+UDP, GRPC = "{name: q, port: 80, protocol: UDP}", ", appProtocol: grpc"
 CLIENT, PROXY = "useClientProtocol: true", "proxyProtocol: {version: V2}"
 
 
@@ -352,6 +353,59 @@ CASES = [
             release="1.7",
         )
         for name, more, severities in (("alone", "", ("info",)), ("behind a route", route(), ()))
+    ),
+    *(
+        Case(
+            name=f"grpc behind an HTTPRoute of {reader}",
+            text=service("grpc") + route(),
+            code="AP002",
+            severities=severities,
+            implementation=reader,
+        )
+        for reader, severities in (
+            ("contour", ("error",)),
+            ("traefik", ("error",)),
+            ("nginx-gateway-fabric", ("error",)),
+            ("istio", ("info",)),
+        )
+    ),
+    Case(
+        name="grpc behind a GRPCRoute, whose value is not asked for",
+        text=service("grpc")
+        + gateway("gateway.nginx.org/nginx-gateway-controller")
+        + route("GRPCRoute", spec="parentRefs: [{name: g}], "),
+        code="AP002",
+        severities=(),
+    ),
+    Case(
+        name="grpc before it was read",
+        text=service("grpc") + route(),
+        code="AP002",
+        severities=("error",),
+        release="1.0",
+    ),
+    *(
+        Case(
+            name=f"a twin, {name}",
+            text=document("v1", "Service", "a", f"ports: [{UDP}, {{name: w, port: 80{value}}}]")
+            + more,
+            code="AP032",
+            severities=severities,
+            release=release,
+        )
+        for name, value, more, release, severities in (
+            ("behind an HTTPRoute", GRPC, route(), "1.9", ("error",)),
+            ("behind a GRPCRoute", GRPC, route("GRPCRoute"), "1.9", ()),
+            ("that says the default", ", appProtocol: http", route(), "1.9", ()),
+            ("before it was read", ", appProtocol: kubernetes.io/ws", route(), "1.7.0", ()),
+            (
+                "on another's Gateway",
+                GRPC,
+                gateway(ISTIO) + route(spec="parentRefs: [{name: g}], "),
+                "1.9",
+                (),
+            ),
+        )
     ),
 ]
 
