@@ -40,9 +40,8 @@ from protocol_analysis.findings.suppressing import (
 )
 from protocol_analysis.reading import Cluster
 from protocol_analysis.releases import RulesetError
-from protocol_analysis.running import finish, inputs_of, print_rows, said
+from protocol_analysis.running import FAILED, finish, inputs_of, print_rows, said
 
-FAILED = 1
 FORMATS = ("sarif", "junit", "github")
 _DEFAULTS = {"implementation": "envoy-gateway", "namespace": "default", "fail_on": "error"}
 

@@ -19,7 +19,7 @@ from protocol_analysis.model import BACKEND_GROUPS
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.rows import Rules, Ruleset
 from protocol_analysis.rulebook import Step, line_releases, resolve_one, steps
-from protocol_analysis.sheets import Sheet
+from protocol_analysis.sheets import rows_of
 from protocol_analysis.upstream import spoken
 from protocol_analysis.wiring import wire
 
@@ -150,10 +150,4 @@ def _told(answer: Resolution, release: str, *, tls: bool) -> Upstream:
 
 def _facts(name: str, keys: set[str]) -> list[dict[str, Any]]:
     file = resources.files("protocol_analysis") / name
-    sheet = Sheet(file.name)
-    top = sheet.document(file.read_text(encoding="utf-8"))
-    for at, raw in enumerate(top):
-        sheet.mapping("row", raw, keys, sheet.lines[id(top), at])
-    sheet.stop()
-    found: list[dict[str, Any]] = top
-    return found
+    return rows_of(file.read_text(encoding="utf-8"), file.name, keys)

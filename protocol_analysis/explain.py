@@ -152,7 +152,7 @@ def _claims(answer: Resolution) -> Iterator[Claim]:
 def _measured(answer: Resolution) -> Iterator[str]:
     """What each kind of server behind it was measured to answer, by the Envoy of its release."""
     # What was measured has lists of ALPN of its own.
-    listed = any(reason.row == "offers-alpn" for reason in answer.reasons)
+    listed = answer.has_reason("offers-alpn")
     if not answer.sent or answer.implementation != "envoy-gateway" or answer.ref.site or listed:
         return
     envoy, told = envoy_of(answer.release)

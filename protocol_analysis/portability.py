@@ -28,7 +28,7 @@ from protocol_analysis.resolution import Resolution
 from protocol_analysis.resolver import TRANSPORTS
 from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
-from protocol_analysis.sheets import Sheet
+from protocol_analysis.sheets import rows_of
 from protocol_analysis.speaking import rules_of
 
 _KEYS = {"value", "use", "upstream", "tls", "text", "source"}
@@ -165,13 +165,9 @@ def value_words(value: str | None, reader: Reader, kind: str = "Service") -> tup
 def meanings() -> dict[str, Meaning]:
     """What each value means, by value. Raises RulesetError where the file is wrong."""
     file = resources.files("protocol_analysis") / "meanings.yaml"
-    sheet = Sheet(file.name)
-    top = sheet.document(file.read_text(encoding="utf-8"))
-    for at, raw in enumerate(top):
-        sheet.mapping("meaning", raw, _KEYS, sheet.lines[id(top), at])
-    sheet.stop()
+    rows = rows_of(file.read_text(encoding="utf-8"), file.name, _KEYS, what="meaning")
     tls = {"yes": True, "no": False, "any": None}
-    return {raw["value"]: Meaning(**{**raw, "tls": tls[raw["tls"]]}) for raw in top}
+    return {raw["value"]: Meaning(**{**raw, "tls": tls[raw["tls"]]}) for raw in rows}
 
 
 def _kinds(inventory: Inventory) -> dict[tuple[Any, ...], set[str]]:

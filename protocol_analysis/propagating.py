@@ -14,9 +14,8 @@ from protocol_analysis.multicluster.fleets import read_fleet
 from protocol_analysis.multicluster.ordering import safe_order
 from protocol_analysis.multicluster.propagation import propagation
 from protocol_analysis.reading import Cluster
-from protocol_analysis.running import finish, inputs_of
+from protocol_analysis.running import FAILED, finish, inputs_of
 
-FOUND = 1
 Printed = tuple[list[Row], Columns, Columns, tuple[str, ...]]
 
 
@@ -81,10 +80,10 @@ def _order(clusters: Sequence[Cluster], options: argparse.Namespace) -> Printed:
 
 
 def _failed(rows: Sequence[Row], options: argparse.Namespace) -> int:
-    """The exit status: FOUND where a disagreement is as bad as `--fail-on` says, or worse."""
+    """The exit status: FAILED where a disagreement is as bad as `--fail-on` says, or worse."""
     limit = SEVERITIES.index(options.fail_on) if options.fail_on in SEVERITIES else -1
     severities = {fault["severity"] for row in rows for fault in row["disagreements"]}
-    return FOUND if any(SEVERITIES.index(each) <= limit for each in severities) else 0
+    return FAILED if any(SEVERITIES.index(each) <= limit for each in severities) else 0
 
 
 def _faults(row: Row) -> str:

@@ -68,6 +68,10 @@ class Resolution:
         """The reason that decided: the row that gave the protocol, or what stopped it."""
         return next(reason for reason in self.reasons if reason.row != ASSUMED)
 
+    def has_reason(self, row: str) -> bool:
+        """Whether a row of the rules is among the reasons."""
+        return any(reason.row == row for reason in self.reasons)
+
     def as_dict(self) -> dict[str, Any]:
         """The contract's `resolve` row."""
         declared, route = self.app_protocol, self.route

@@ -16,7 +16,7 @@ from protocol_analysis.readers import all_readers, warning_of
 from protocol_analysis.reading import Cluster, Read, read
 from protocol_analysis.releases import RulesetError
 
-UNREADABLE = 3
+FAILED, UNREADABLE = 1, 3
 
 
 def inputs_of(options: argparse.Namespace, reading: Callable[..., Read] = read) -> list[Cluster]:

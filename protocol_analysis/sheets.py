@@ -21,6 +21,31 @@ SHAPES: dict[type, str] = {list: "list", dict: "mapping"}
 _TEXT_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp"}
 
 
+def rows_of(
+    text: str,
+    name: str,
+    keys: set[str],
+    optional: Iterable[str] = (),
+    complaint_about: Callable[[str, Any], str] | None = None,
+    what: str = "row",
+) -> list[dict[str, Any]]:
+    """The rows of a file that is a list of mappings with these keys.
+
+    Raises RulesetError, with all complaints.
+
+    >>> rows_of("- {value: grpc, text: Istio's}", "a.yaml", {"value", "text"})
+    [{'value': 'grpc', 'text': "Istio's"}]
+    """
+    sheet = Sheet(name)
+    top = sheet.document(text)
+    for at, raw in enumerate(top):
+        line = sheet.lines[id(top), at]
+        sheet.mapping(what, raw, keys, line, optional, complaint_about or not_a_text)
+    sheet.stop()
+    found: list[dict[str, Any]] = top
+    return found
+
+
 def not_a_text(key: str, value: Any) -> str:
     """What is wrong with a value that should be a text, or a permanent link; else nothing.
 

@@ -86,7 +86,7 @@ def not_kept(clusters: Sequence[Cluster], changes: Sequence[Change]) -> list[Cha
 
 
 def _because(told: Sequence[Told], row: str) -> list[Told]:
-    return [each for each in told if any(r.row == row for s in _sides(each) for r in s.reasons)]
+    return [each for each in told if any(s.has_reason(row) for s in _sides(each))]
 
 
 def _sides(told: Change | Resolution) -> tuple[Resolution, ...]:

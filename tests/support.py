@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from protocol_analysis import cli
+
 ROOT: Path = Path(__file__).resolve().parents[1]
 SHARED: Path = ROOT.parent / "shared"
 
@@ -53,3 +55,13 @@ def gateways(folder: Path, value: str, *, mesh: bool = False, **controllers: str
     file = folder / "a.yaml"
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """A command: its exit status, and what it says on standard output and error."""
+    try:
+        status = cli.main(arguments)
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    out, err = capsys.readouterr()
+    return status, out, err

@@ -20,10 +20,10 @@ import pytest
 import yaml
 
 import protocol_analysis
-from protocol_analysis import Finding, check, cli, load
+from protocol_analysis import Finding, check, load
 from protocol_analysis.findings.catalogue import catalogue
 from protocol_analysis.findings.pages import page
-from tests.support import ROOT
+from tests.support import ROOT, run
 
 SHOP = """\
 apiVersion: v1
@@ -63,15 +63,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    try:
-        status = cli.main(arguments)
-    except SystemExit as stop:
-        status = int(stop.code or 0)
-    out, err = capsys.readouterr()
-    return status, out, err
 
 
 def rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:

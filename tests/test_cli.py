@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-from protocol_analysis import __version__, cli, ruleset
+from protocol_analysis import __version__, ruleset
 from protocol_analysis.formats import FORMATS
-from tests.support import ROOT
+from tests.support import ROOT, run
 
 HOSTILE = "\x1b[31m=1+1|<b>\u202e$x$`*"
 SHOP = f"""\
@@ -95,15 +95,6 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "shop.yaml").write_text(SHOP, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    try:
-        status = cli.main(arguments)
-    except SystemExit as stop:
-        status = int(stop.code or 0)
-    out, err = capsys.readouterr()
-    return status, out, err
 
 
 def rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:

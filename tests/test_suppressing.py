@@ -32,21 +32,11 @@ from protocol_analysis.findings.suppressing import (
     suppress,
 )
 from protocol_analysis.model import Meta
+from tests.test_check_command import SHOP as NEAR_MISS
 from tests.test_findings import AT, found_in
 
 CODES = list(catalogue())
 TODAY = date(2027, 1, 31)
-NEAR_MISS = """\
-apiVersion: v1
-kind: Service
-metadata: {name: cart, namespace: shop}
-spec: {ports: [{name: api, port: 8080, appProtocol: h2c}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: cart, namespace: shop}
-spec: {rules: [{backendRefs: [{name: cart, port: 8080}]}]}
-"""
 FILE = ".protocol-analysis-ignore.yaml"
 
 

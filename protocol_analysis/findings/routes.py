@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from protocol_analysis.findings.finding import Found
-from protocol_analysis.findings.subject import Subject, port_name
+from protocol_analysis.findings.subject import Subject, backend_key, port_key, port_name
 from protocol_analysis.model import values_of
 from protocol_analysis.policies import RouteMatch
 from protocol_analysis.portability import meanings
@@ -75,7 +75,7 @@ def _dropped(subject: Subject) -> Iterator[Found]:
 
 
 def _is_dropped(answer: Resolution) -> bool:
-    return any(reason.row == "dropped-by-proxy-protocol" for reason in answer.reasons)
+    return answer.has_reason("dropped-by-proxy-protocol")
 
 
 def tls_only_said(subject: Subject) -> Iterator[Found]:
@@ -121,9 +121,8 @@ def telemetry_sink(subject: Subject) -> Iterator[Found]:
 
 def _to_the_port(subject: Subject, answer: Resolution) -> list[Resolution]:
     """All that leads to the port of an answer: what one need not declare another may."""
-    number = answer.ref.port if answer.ref.kind != "Backend" else None
-    found = subject.leading.get((answer.target, number), []) if answer.target else []
-    return [answer, *found]
+    key = port_key(answer)
+    return [answer, *(subject.leading.get(key, []) if key else ())]
 
 
 def _is_fixed(answer: Resolution) -> bool:
@@ -244,8 +243,13 @@ def _of_reference(answer: Resolution, text: str, grade: str = "") -> Found:
     """At what is declared, where anything is; else at the reference."""
     ref = answer.ref
     # What is at fault by its names: an index would be another's as soon as one is put before it.
-    backend = f"{ref.kind} {ref.namespace}/{ref.name}:{ref.port}"
-    names = (str(answer.route), ref.role, ref.site, backend, *values_of(answer.app_protocol))
+    names = (
+        str(answer.route),
+        ref.role,
+        ref.site,
+        backend_key(answer),
+        *values_of(answer.app_protocol),
+    )
     declared = answer.declared_at if answer.app_protocol else None
     return Found(
         meta=answer.target if declared and answer.target else answer.route,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from protocol_analysis.findings.finding import Found
-from protocol_analysis.findings.subject import PortKey, Subject, port_name
+from protocol_analysis.findings.subject import PortKey, Subject, backend_key, port_key, port_name
 from protocol_analysis.measuring import meaning
 from protocol_analysis.model import ROUTE_KINDS, values_of
 from protocol_analysis.readings import who
@@ -31,9 +31,9 @@ def mixed_protocols(subject: Subject) -> Iterator[Found]:
 
 def _wants_http2(subject: Subject, answer: Resolution, meant: Mapping[PortKey, str]) -> bool:
     """Whether a backend says that it takes HTTP/2: by a value, though not read, or by clues."""
-    if not answer.target:
+    key = port_key(answer)
+    if not key:
         return False
-    key = (answer.target, answer.ref.port if answer.target.kind != "Backend" else None)
     if values := values_of(answer.app_protocol):
         said = [meaning(meant.get(key, value)) for value in values]
         return any(fact is not None and fact.upstream == "h2" for fact in said)
@@ -43,7 +43,7 @@ def _wants_http2(subject: Subject, answer: Resolution, meant: Mapping[PortKey, s
 
 def _turned(sent: list[Resolution]) -> list[Resolution]:
     """Those that would be spoken to otherwise alone: not where the Envoy cluster is split."""
-    return [a for a in sent if any(reason.row == "neighbour" for reason in a.reasons)]
+    return [a for a in sent if a.has_reason("neighbour")]
 
 
 def _fallen_back(sent: list[Resolution]) -> Iterator[Found]:
@@ -73,14 +73,13 @@ def mixed_tls(subject: Subject) -> Iterator[Found]:
 
 
 def _at(answer: Resolution, text: str, grade: str) -> Found:
-    ref = answer.ref
     return Found(
         meta=answer.route,
-        position=ref.position,
+        position=answer.ref.position,
         message=text,
         by=who(answer),
         grade=grade,
-        key=f"{ref.role} {ref.kind} {ref.namespace}/{ref.name}:{ref.port}",
+        key=f"{answer.ref.role} {backend_key(answer)}",
     )
 
 

@@ -89,10 +89,12 @@ def one_pod_port(subject: Subject) -> Iterator[Found]:
     """Two ports that lead to the same port of the same pods, and that a mesh reads differently."""
     exposures = {e.meta: e for e in subject.inventory.exposures if isinstance(e, Exposure)}
     behind: dict[tuple[Reader, Hashable], list[tuple[Coverage, Resolution]]] = {}
+    rows: dict[Meta, list[Coverage]] = {}
+    for row in subject.ports if subject.meshes else ():
+        rows.setdefault(row.meta, []).append(row)
     for service in subject.inventory.services if subject.meshes else ():
         exposure = exposures.get(service.meta)
-        rows = [row for row in subject.ports if row.meta == service.meta]
-        for number, row in enumerate(rows):
+        for number, row in enumerate(rows.get(service.meta, ())):
             if not exposure or not exposure.selector or row.transport != "TCP":
                 continue
             target = exposure.targets[number] if number < len(exposure.targets) else None

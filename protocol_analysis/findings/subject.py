@@ -61,9 +61,8 @@ class Subject:
         """The references that mean a port, forwarded or mirrored; a Backend has no port."""
         found: dict[PortKey, list[Resolution]] = {}
         for answer in self.answers:
-            if target := answer.target:
-                number = answer.ref.port if target.kind != "Backend" else None
-                found.setdefault((target, number), []).append(answer)
+            if key := port_key(answer):
+                found.setdefault(key, []).append(answer)
         return found
 
     @cached_property
@@ -123,6 +122,19 @@ class Subject:
         """Where a route hangs, or nowhere that is known."""
         found = self.attaching.places(route) if self.attaching else []
         return found or [Attachment()]
+
+
+def port_key(answer: Resolution) -> PortKey | None:
+    """The port that a reference means; a Backend has no port."""
+    if not answer.target:
+        return None
+    return answer.target, answer.ref.port if answer.target.kind != "Backend" else None
+
+
+def backend_key(answer: Resolution) -> str:
+    """The backend of a reference by its names, for what tells findings apart."""
+    ref = answer.ref
+    return f"{ref.kind} {ref.namespace}/{ref.name}:{ref.port}"
 
 
 def port_name(answer: Resolution) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from protocol_analysis.findings.finding import Found
-from protocol_analysis.findings.subject import Subject, port_name
+from protocol_analysis.findings.subject import Subject, backend_key, port_name
 from protocol_analysis.model import Route
 from protocol_analysis.policies import Policy, RouteMatch
 from protocol_analysis.readings import who
@@ -45,8 +45,7 @@ def websocket_over_http2(subject: Subject) -> Iterator[Found]:
     for answer in subject.answers:
         if answer.route.kind != "HTTPRoute" or answer.upstream != "h2" or not answer.sent:
             continue
-        ref = answer.ref
-        route, rule = subject.routes[answer.route], ref.rule
+        route, rule = subject.routes[answer.route], answer.ref.rule
         told = upgrading.get((answer.route, rule, answer.ref.backend))
         by_header = any(map(_upgrades, _matches(route, rule)))
         if by_header or told:
@@ -57,7 +56,7 @@ def websocket_over_http2(subject: Subject) -> Iterator[Found]:
                 position=answer.ref.position,
                 message=text,
                 by=who(answer),
-                key=f"{ref.kind} {ref.namespace}/{ref.name}:{ref.port}",
+                key=backend_key(answer),
             )
 
 

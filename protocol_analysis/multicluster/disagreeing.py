@@ -12,7 +12,7 @@ from protocol_analysis.model import Meta, Position
 from protocol_analysis.readings import word_of
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.resolution import Resolution
-from protocol_analysis.sheets import Sheet
+from protocol_analysis.sheets import rows_of
 
 SEVERITIES = ("error", "warning")
 _OPEN = {"auto", "client", "differs", "unknown"}
@@ -80,12 +80,7 @@ def kinds() -> Mapping[str, Kind]:
     'AP019'
     """
     file = resources.files("protocol_analysis") / "multicluster" / "kinds.yaml"
-    sheet = Sheet(file.name)
-    top = sheet.document(file.read_text(encoding="utf-8"))
-    rows = list(top) if isinstance(top, list) else []
-    for at, raw in enumerate(rows):
-        sheet.mapping("kind", raw, _KEYS, sheet.lines[id(top), at], {"rule"})
-    sheet.stop()
+    rows = rows_of(file.read_text(encoding="utf-8"), file.name, _KEYS, {"rule"}, what="kind")
     found = {raw["kind"]: Kind(**raw) for raw in rows}
     if len(found) < len(rows):
         raise RulesetError(f"{file.name}: a kind stands twice")

@@ -13,7 +13,7 @@ from typing import Any
 
 from protocol_analysis.releases import RulesetError, release_key
 from protocol_analysis.rules import wrong_in_row
-from protocol_analysis.sheets import Sheet
+from protocol_analysis.sheets import rows_of
 
 _LATEST = (1_000_000, 0, 0, 0)
 
@@ -96,13 +96,8 @@ def hazards() -> tuple[Hazard, ...]:
 
 def _rows(name: str, keys: set[str]) -> list[dict[str, Any]]:
     file = resources.files("protocol_analysis") / "rollout" / name
-    sheet = Sheet(f"rollout/{name}")
-    top = sheet.document(file.read_text(encoding="utf-8"))
-    for at, raw in enumerate(top):
-        sheet.mapping("row", raw, keys, sheet.lines[id(top), at], {"unless"}, _wrong)
-    sheet.stop()
-    found: list[dict[str, Any]] = top
-    return found
+    text = file.read_text(encoding="utf-8")
+    return rows_of(text, f"rollout/{name}", keys, {"unless"}, _wrong)
 
 
 def _wrong(key: str, value: Any) -> str:

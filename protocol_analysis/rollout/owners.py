@@ -13,7 +13,7 @@ from typing import Any
 
 from protocol_analysis.manifests.fields import absent, get, items, text
 from protocol_analysis.manifests.nodes import Mapping
-from protocol_analysis.sheets import Sheet
+from protocol_analysis.sheets import rows_of
 
 _KEYS = {"in", "key", "value", "owner", "change", "source"}
 _OPTIONAL = {"value"}
@@ -61,10 +61,4 @@ application is made from'
 @cache
 def _rows() -> list[dict[str, Any]]:
     file = resources.files("protocol_analysis") / "rollout" / "owners.yaml"
-    sheet = Sheet(f"rollout/{file.name}")
-    top = sheet.document(file.read_text(encoding="utf-8"))
-    for at, raw in enumerate(top):
-        sheet.mapping("row", raw, _KEYS, sheet.lines[id(top), at], _OPTIONAL)
-    sheet.stop()
-    found: list[dict[str, Any]] = top
-    return found
+    return rows_of(file.read_text(encoding="utf-8"), f"rollout/{file.name}", _KEYS, _OPTIONAL)
