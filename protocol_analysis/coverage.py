@@ -200,7 +200,7 @@ def _meant(rules: Rules, kind: str, value: str) -> str | None:
     >>> _meant(ruleset("envoy-gateway").at("v1.8.3"), "Service", "http") is None
     True
     """
-    return {_stem(name): name for name in reversed(readable(rules, kind))}.get(_stem(value))
+    return {stem(name): name for name in reversed(readable(rules, kind))}.get(stem(value))
 
 
 def readable(rules: Rules, kind: str) -> list[str]:
@@ -221,6 +221,11 @@ def readable(rules: Rules, kind: str) -> list[str]:
     return own or names
 
 
-def _stem(value: str) -> str:
+def stem(value: str) -> str:
+    """A value without case, blanks and prefix, under the name that most use.
+
+    >>> stem(" kubernetes.io/H2C"), stem("http2"), stem("GRPC")
+    ('h2c', 'h2c', 'grpc')
+    """
     stem = value.strip().casefold().rpartition("/")[2]
     return _SYNONYMS.get(stem, stem)
