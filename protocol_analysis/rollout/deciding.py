@@ -117,7 +117,8 @@ def decisions(
     """
     told = {cluster.name or "": _refused(cluster, uses, meshes) for cluster in clusters}
     routes = {cluster.name or "": _routes(cluster.inventory) for cluster in clusters}
-    return [_decided(use, told[use.cluster], routes[use.cluster]) for use in uses]
+    alone = [_decided(use, told[use.cluster], routes[use.cluster]) for use in uses]
+    return _together(alone)
 
 
 def _decided(use: Use, refused: Mapping[Any, str], routes: Mapping[Meta, Route]) -> Planned:
@@ -148,6 +149,27 @@ def _decided(use: Use, refused: Mapping[Any, str], routes: Mapping[Meta, Route])
         effect_of(use), "every reader speaks the very same to it then"
     )
     return _owned(use, _planned(use, "rewrite", why, needed=needed, value=INSTEAD))
+
+
+def _together(alone: Sequence[Planned]) -> list[Planned]:
+    """What is exported under one name moves together, or not at all: the import has one value."""
+    stays: dict[tuple[str, str, int | None], Planned] = {}
+    for each in alone:
+        if each.use.exported and each.use.target.kind == "Service" and not each.value:
+            stays.setdefault(_shared(each), each)
+    return [_stays_with(each, stays.get(_shared(each))) for each in alone]
+
+
+def _stays_with(each: Planned, other: Planned | None) -> Planned:
+    """The same, unless what it is exported with stays as it is."""
+    if other is None or not (each.use.exported and each.value):
+        return each
+    why = f"{other.use} is exported under the same name and stays: {other.why}"
+    return _planned(each.use, "keep", why, needed=each.needed, ask=other.ask)
+
+
+def _shared(each: Planned) -> tuple[str, str, int | None]:
+    return (each.use.target.namespace, each.use.target.name, each.use.port)
 
 
 def _refused(cluster: Cluster, uses: Sequence[Use], meshes: Sequence[str]) -> dict[Position, str]:
