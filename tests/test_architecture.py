@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rollout": {
         *CORE,
         *("readers", "readings", "speaking", "coverage", "edits", "wiring", "proposals"),
-        *("manifests", "sheets"),
+        *("manifests", "sheets", "rulebook"),
     },
     "edits": {*CORE, "speaking", "coverage"},
     "compare": {*CORE, "readers", "readings", "speaking", "history", "edits"},
