@@ -20,7 +20,7 @@ from protocol_analysis.rulebook import cells
 from protocol_analysis.rules import ruleset
 
 KINDS = ("Service", "ServiceImport")
-STATES = ("read", "read, warned of", "off, by a switch", "gone", "never read")
+STATES = ("read", "read, warned of", "off by default", "gone", "never read")
 READ = STATES[:2]
 STATUSES = ("ended", "supported", "due", "ahead")
 _AFTER = 2  # lines beyond the last phase: the last that read a value have ended by then
@@ -147,7 +147,7 @@ def timeline(proposal: Proposal, today: str, value: str = "grpc") -> list[Line]:
     v1.9, 2026-08-15, supported, read
     v1.10, 2026-11-18, due, read, warned of
     v1.11, 2027-02-21, ahead, read, warned of
-    v1.12, 2027-05-27, ahead, off, by a switch
+    v1.12, 2027-05-27, ahead, off by default
     """
     day = date.fromisoformat(today)
     known = ruleset(proposal.base.implementation)
@@ -261,7 +261,7 @@ def _state(kind: str, value: str, phase: Phase | None, reading: set[str], before
     if kind in reading:
         return "read, warned of" if told and set(told.surface) - _ON_PAPER else "read"
     if told and told.switch:
-        return "off, by a switch"
+        return "off by default"
     return "gone" if kind in before else "never read"
 
 

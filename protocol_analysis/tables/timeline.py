@@ -1,4 +1,4 @@
-"""Who says what on `grpc`, what came before, what is to do, and a proposal in time, as DataFrames."""
+"""Positions on `grpc`, precedents, what is to do, and a proposal in time, as DataFrames."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ def timeline_table(proposal: Proposal, today: str, value: str = "grpc") -> pd.Da
 
     >>> from protocol_analysis.proposals import proposal
     >>> table = timeline_table(proposal("keep"), "2026-11-26").set_index("line")
-    >>> table.loc["v1.10", ["date", "projected", "status", "Service"]].to_list()
-    ['2026-11-18', True, 'due', 'read']
+    >>> table.loc["v1.10", ["date", "status", "Service"]].to_list()
+    ['2026-11-18', 'due', 'read']
     """
     found = []
     for each in timeline(proposal, today, value):
