@@ -58,6 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *CORE,
         *("readers", "readings", "speaking", "coverage", "edits", "wiring", "proposals"),
         *("manifests", "sheets", "owners", "meshes", "workloads", "reading", "multicluster"),
+        *("rulebook", "formats"),
     },
     "edits": {*CORE, "speaking", "coverage"},
     "compare": {*CORE, "readers", "readings", "speaking", "history", "edits"},
@@ -133,6 +134,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "propagating": {*CORE, "arguments", "formats", "multicluster", "reading", "running"},
     "arguments": {*CORE, "formats", "manifests", "sheets", "proposals"},
     "proposing": {*CORE, "readers", "arguments", "formats", "proposals", "rollout"},
+    "plan_command": {*CORE, "arguments", "formats", "rollout", "running"},
     "retiring": {
         *CORE,
         *("readers", "reading", "arguments", "formats", "manifests", "proposals", "rollout"),
@@ -165,6 +167,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "multicluster",
         "proposing",
         "retiring",
+        "plan_command",
     },
     "__init__": {
         *CORE,

@@ -29,6 +29,7 @@ from protocol_analysis.plots.implementations import (
 from protocol_analysis.plots.multicluster import dragged_plot, matrix_lines, propagation_plot
 from protocol_analysis.plots.proof import verdict_plot
 from protocol_analysis.plots.steps import steps_plot
+from protocol_analysis.plots.timeline import timeline_lines, timeline_plot
 from protocol_analysis.plots.upgrades import effect_plot, wire_plot
 from protocol_analysis.plots.wild import wild_plot
 
@@ -53,6 +54,8 @@ __all__ = [
     "rulebook_steps",
     "same_cluster_plot",
     "steps_plot",
+    "timeline_lines",
+    "timeline_plot",
     "undeclared_plot",
     "verdict_plot",
     "wild_plot",

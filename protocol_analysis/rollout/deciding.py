@@ -34,7 +34,8 @@ DECISIONS = {
     "never": "it means something else, and is never rewritten",
     "nothing to migrate": "the CRD of a Backend refuses the value, so none can be stored",
 }
-_METHOD = re.compile(r"/(?:[A-Za-z_][\w.]*(?:/\w*)?)?")
+WRITTEN = ("change the owner", "rewrite", "follow the export", "correct")  # the value changes
+_METHOD = re.compile(r"/|/(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*(?:/\w*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,14 +156,15 @@ def _together(alone: Sequence[Planned]) -> list[Planned]:
     """What is exported under one name moves together, or not at all: the import has one value."""
     stays: dict[tuple[str, str, int | None], Planned] = {}
     for each in alone:
-        if each.use.exported and each.use.target.kind == "Service" and not each.value:
+        is_export = each.use.exported and each.use.target.kind == "Service"
+        if is_export and each.decision not in WRITTEN:
             stays.setdefault(_shared(each), each)
     return [_stays_with(each, stays.get(_shared(each))) for each in alone]
 
 
 def _stays_with(each: Planned, other: Planned | None) -> Planned:
     """The same, unless what it is exported with stays as it is."""
-    if other is None or not (each.use.exported and each.value):
+    if other is None or not each.use.exported or each.decision not in WRITTEN:
         return each
     why = f"{other.use} is exported under the same name and stays: {other.why}"
     return _planned(each.use, "keep", why, needed=each.needed, ask=other.ask)

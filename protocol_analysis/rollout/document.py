@@ -7,13 +7,13 @@ https://github.com/envoyproxy/gateway/issues/5548 and https://github.com/envoypr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from protocol_analysis.formats import Columns, Row
 from protocol_analysis.readings import word_of
 from protocol_analysis.rollout.census import INSTEAD
 from protocol_analysis.rollout.debate import positions, precedents
-from protocol_analysis.rollout.deciding import DECISIONS, Planned
+from protocol_analysis.rollout.deciding import DECISIONS
 from protocol_analysis.rollout.facts import never
 from protocol_analysis.rollout.floors import floors
 from protocol_analysis.rollout.memo import escaped, memo, table
@@ -71,9 +71,7 @@ def _removal(found: Plan, today: str) -> Iterator[str]:
         }
         for each in phases
     ]
-    yield from table(
-        rows, {name: _get(name) for name in ("release", "seen", "admission", "switch", "text")}
-    )
+    yield from table(rows, _named("release", "seen", "admission", "switch", "text"))
     yield ""
     yield "No policy for deprecations is written down; what there is are precedents:"
     yield ""
@@ -88,9 +86,7 @@ def _removal(found: Plan, today: str) -> Iterator[str]:
         }
         for p in precedents()
     ]
-    yield from table(
-        said, {name: _get(name) for name in ("what", "from", "to", "lines", "text", "source")}
-    )
+    yield from table(said, _named("what", "from", "to", "lines", "text", "source"), own=True)
 
 
 def _kinds(found: Plan, today: str) -> Iterator[str]:
@@ -102,7 +98,7 @@ def _kinds(found: Plan, today: str) -> Iterator[str]:
         "Service": "the population: what meshes read too stays until its owner says otherwise",
     }
     rows = [{"kind": kind, "uses": counts[kind], "problem": text} for kind, text in said.items()]
-    yield from table(rows, {name: _get(name) for name in ("kind", "uses", "problem")})
+    yield from table(rows, _named("kind", "uses", "problem"))
 
 
 def _decided(found: Plan, today: str) -> Iterator[str]:
@@ -131,7 +127,7 @@ def _neutrality(found: Plan, today: str) -> Iterator[str]:
     ]
     columns = {
         **_WHERE,
-        **{n: _get(n) for n in ("reader", "before", "after")},
+        **_named("reader", "before", "after"),
         "effect": _get("of"),
         "loss": _get("loss"),
     }
@@ -148,22 +144,18 @@ def _neutrality(found: Plan, today: str) -> Iterator[str]:
 
 def _split(found: Plan, today: str) -> Iterator[str]:
     del today
-    rows = found.of("gateway-only Service")
     yield "A Service of its own for the gateway, never a second port on the one that a mesh reads."
-    for row in rows:
+    for row in found.of("gateway-only Service"):
         cluster = next(c for c in found.clusters if (c.name or "") == row.use.cluster)
         made = split(cluster.inventory, row, found.meshes)
+        where = escaped(str(row.use))
         yield ""
         if made is None:
-            yield f"{escaped(str(row.use))}: its selector is not at hand; write the Service by hand."
+            yield f"{where}: its selector is not at hand; write the Service by hand."
             continue
-        told = ", ".join(made.differs)
-        yield (
-            f"{escaped(str(row.use))}: to {escaped(told)} the two are different protocols of one port "
-            "(AP027): keep the new one out of the mesh."
-            if told
-            else f"{escaped(str(row.use))}: every mesh reads both alike."
-        )
+        told = escaped(", ".join(made.differs))
+        apart = f"to {told} they are two protocols of one port (AP027): keep it out of the mesh."
+        yield f"{where}: {apart if told else 'every mesh reads both alike.'}"
         yield ""
         yield from ("```yaml", *made.text.replace("```", "").splitlines(), "```")
 
@@ -226,9 +218,7 @@ def _floors(found: Plan, today: str) -> Iterator[str]:
         }
         for f in floors()
     ]
-    yield from table(
-        said, {n: _get(n) for n in ("consumer", "kind", "since", "grpc", "note", "text")}
-    )
+    yield from table(said, _named("consumer", "kind", "since", "grpc", "note", "text"))
 
 
 def _never(found: Plan, today: str) -> Iterator[str]:
@@ -236,10 +226,12 @@ def _never(found: Plan, today: str) -> Iterator[str]:
     rows = [
         {"value": each.value, "why": each.text, "source": each.source} for each in never().values()
     ]
-    yield from table(rows, {n: _get(n) for n in ("value", "why", "source")})
+    yield from table(rows, _named("value", "why", "source"), own=True)
     yield ""
-    yield "Nor what has a BackendTLSPolicy or is for TLS by its name or number, and nothing that a"
-    yield "chart, an operator or a GitOps controller makes. Found here:"
+    yield (
+        "Nor what has a BackendTLSPolicy or is for TLS by its name or number, and nothing that a "
+        "chart, an operator or a GitOps controller makes. Found here:"
+    )
     yield ""
     yield from table(
         [row.as_dict() for row in found.of("never")], {**_WHERE, "value": _get("appProtocol")}
@@ -248,21 +240,22 @@ def _never(found: Plan, today: str) -> Iterator[str]:
 
 def _itself(found: Plan, today: str) -> Iterator[str]:
     del found, today
-    yield "The table of the memo above: documentation, chart, release note, precedence, a condition."
+    yield "The memo's last table: documentation, chart, release note, precedence, a condition."
 
 
 def _name(found: Plan, today: str) -> Iterator[str]:
     del found, today
     yield (
-        f"{INSTEAD} says how bytes travel, HTTP/2 without TLS, and nothing of the calls on it. What "
-        "is particular to gRPC lives in a GRPCRoute, which needs no value. Who wants a name for gRPC "
-        "itself has to say first whether TLS is meant: for want of that kubernetes.io/grpc was taken "
-        "back. The proposal `standardise` shows what a prefixed name would change here."
+        f"{INSTEAD} says how bytes travel, HTTP/2 without TLS, and nothing of the calls on it. "
+        "What is particular to gRPC lives in a GRPCRoute, which needs no value. Who wants a name "
+        "for gRPC itself has to say first whether TLS is meant: for want of that, "
+        "kubernetes.io/grpc was taken back. The proposal `standardise` shows what a prefixed name "
+        "would change here."
     )
     yield ""
     said = [p for p in positions() if p.stance in ("standardise", "retire upstream", "clarify")]
     rows = [{"date": p.date, "number": p.number, "stance": p.stance, "text": p.text} for p in said]
-    yield from table(rows, {n: _get(n) for n in ("date", "number", "stance", "text")})
+    yield from table(rows, _named("date", "number", "stance", "text"), own=True)
 
 
 def support_end(implementation: str, release: str) -> str:
@@ -274,6 +267,10 @@ def support_end(implementation: str, release: str) -> str:
     known = ruleset(implementation)
     about = known.lines.get(".".join(release.split(".")[:2]), {})
     return about.get("endOfLife", "")
+
+
+def _named(*names: str) -> Columns:
+    return {name: _get(name) for name in names}
 
 
 def _get(name: str) -> Callable[[Row], object]:

@@ -6,6 +6,7 @@ would change it. It is of these manifests: what the rest of the world declares i
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from protocol_analysis.rollout.debate import deliverables
 from protocol_analysis.rollout.deciding import Planned
 from protocol_analysis.rollout.planning import Plan
 
+_LINK = re.compile(r"https://\S+")
 QUESTION = "https://github.com/envoyproxy/gateway/issues/5548"
 RECOMMENDATIONS = {
     "nothing at hand": "no manifest at hand uses grpc, so the positions decide",
@@ -54,7 +56,8 @@ def recommended(found: Plan) -> Recommendation:
     """
     uses = [row for row in found.rows if row.use.declared_as == "grpc"]
     uses = [row for row in uses if row.use.target.kind != "Backend"]
-    meshed = [row for row in uses if row.use.of_role("mesh") and row.effect != "gains"]
+    meshed = [row for row in uses if row.needed and row.use.of_role("mesh") and not row.open]
+    meshed += [row for row in uses if row.decision in ("GRPCRoute", "gateway-only Service")]
     waiting = [row for row in uses if row.decision in ("change the owner", "blocked")]
     if not uses:
         return Recommendation(
@@ -67,7 +70,7 @@ def recommended(found: Plan) -> Recommendation:
         return Recommendation(
             word="keep on Service",
             because=(
-                f"{len(meshed)} of {len(uses)} uses are read by a mesh too",
+                f"{len(meshed)} of {len(uses)} uses are read by a mesh, and stay for it",
                 f"of {asked} nobody has said whether their calls stream",
             ),
             would_change=(
@@ -126,7 +129,7 @@ def _memo(found: Plan, today: str) -> Iterator[str]:
     yield ""
     yield "What Envoy Gateway has to change itself"
     yield ""
-    yield from table(list(_deliverables(found)), DELIVERABLES)
+    yield from table(list(_deliverables(found)), DELIVERABLES, own=True)
 
 
 NUMBERS: Columns = {
@@ -154,12 +157,13 @@ def _deliverables(found: Plan) -> Iterator[Row]:
             }
 
 
-def table(rows: Sequence[Row], columns: Columns) -> Iterator[str]:
-    """Rows as lines of a Markdown table, or a line that there is none."""
-    if rows:
-        yield from render(rows, "markdown", columns, {}).splitlines()
-    else:
-        yield "None."
+def table(rows: Sequence[Row], columns: Columns, *, own: bool = False) -> Iterator[str]:
+    """Rows as lines of a Markdown table, or a line that there is none.
+
+    `own` are rows of this package: their links stay as they are, which those of manifests do not.
+    """
+    for line in render(rows, "markdown", columns, {}).splitlines() if rows else ("None.",):
+        yield _LINK.sub(lambda link: link[0].replace("\\", ""), line) if own else line
 
 
 def escaped(text: str) -> str:

@@ -7,17 +7,18 @@ imports are concerned. What a release that is asked about goes on reading is lef
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from protocol_analysis.model import Inventory
 from protocol_analysis.proposals import Proposal, asked, named
 from protocol_analysis.readers import Reader, base_of, reader, reader_of
 from protocol_analysis.reading import Cluster
+from protocol_analysis.releases import RulesetError
 from protocol_analysis.rollout.census import census
 from protocol_analysis.rollout.deciding import Planned, decisions
+from protocol_analysis.rollout.timeline import retimed
 from protocol_analysis.rollout.waves import Wave, waves, with_waves
-from protocol_analysis.rules import ruleset
 
 TO = "remove"  # what is planned for by default
 
@@ -92,38 +93,47 @@ def planned(
     >>> sorted({row.decision for row in found.rows})
     ['correct', 'keep', 'never', 'nothing to migrate']
     """
-    design, later = _later(to)
+    by, later = _later(design(to) if isinstance(to, str) else to)
     uses = census(clusters, later, meshes, calls)
     decided = decisions(clusters, uses, meshes)
     found = waves(decided, canary)
     return Plan(
         clusters=tuple(clusters),
         later=later,
-        proposal=design,
+        proposal=by,
         meshes=tuple(meshes),
         rows=tuple(with_waves(decided, found)),
         waves=tuple(found),
     )
 
 
-def _later(to: str | Proposal | Reader) -> tuple[Proposal | None, tuple[Reader, ...]]:
+def design(to: str, between: int | None = None) -> Proposal | Reader:
+    """What is planned for, as the command line names it: a proposal, or a release.
+
+    `remove@v1.12` ends with that phase. `between` has a proposal's phases lie that many minor
+    releases apart, from first to last. Raises RulesetError for what is not known.
+
+    >>> str(design("1.8")), [phase.release for phase in design("remove@v1.12").phases]
+    ('envoy-gateway@v1.8.3', ['v1.10.0', 'v1.12.0'])
+    >>> [phase.release for phase in design("remove", 2).phases]
+    ['v1.10.0', 'v1.11.0', 'v1.12.0']
+    """
+    by = reader(named(to))
+    if base_of(by.implementation) == by.implementation:
+        if between is not None:
+            raise RulesetError(f"{to} is a release, which has no phases to part")
+        return by
+    found, release = asked(to)
+    if between is not None:
+        found = retimed(found, between)
+    until = found.phase(release).release if release else found.phases[-1].release
+    order = found.ruleset.releases
+    begun = [p for p in found.phases if order.index(p.release) <= order.index(until)]
+    return replace(found, phases=tuple(begun))
+
+
+def _later(to: Proposal | Reader) -> tuple[Proposal | None, tuple[Reader, ...]]:
     """The proposal, and the readers that are planned for, in order."""
     if isinstance(to, Reader):
         return None, (to,)
-    if isinstance(to, Proposal):
-        return to, _phases(to, None)
-    by = reader(named(to))
-    if base_of(by.implementation) == by.implementation:
-        return None, (by,)
-    found, release = asked(to)
-    return found, _phases(found, release)
-
-
-def _phases(found: Proposal, release: str | None) -> tuple[Reader, ...]:
-    """The phases, up to the one that holds at a release; all of them by default."""
-    last = found.phase(release).release if release else found.phases[-1].release
-    order = ruleset(found.implementation).releases
-    until = order.index(last)
-    return tuple(
-        found.at(each.release) for each in found.phases if order.index(each.release) <= until
-    )
+    return to, tuple(to.at(phase.release) for phase in to.phases)

@@ -17,12 +17,11 @@ from typing import Any
 from protocol_analysis.multicluster.exporting import key_of, shared
 from protocol_analysis.multicluster.ordering import Step, Write
 from protocol_analysis.reading import Cluster
-from protocol_analysis.rollout.deciding import Planned
+from protocol_analysis.rollout.deciding import WRITTEN, Planned
 from protocol_analysis.sheets import rows_of
 
 _WAVE = frozenset({"wave", "decisions", "where", "gate", "steps", "rollback", "source"})
 _WATCH = frozenset({"number", "of", "hold", "source"})
-_WRITTEN = ("rewrite", "correct", "change the owner", "follow the export")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +134,7 @@ def steps_of(clusters: Sequence[Cluster], found: Sequence[Wave]) -> list[Step]:
         for each in wave.planned:
             use = each.use
             service = services.get((use.cluster, use.target))
-            if each.decision not in _WRITTEN or service is None:
+            if each.decision not in WRITTEN or service is None:
                 continue
             port = next(p for p in service.ports if p.number == use.port)
             writes[use.cluster, use.target, key_of(port), each.value] = None
