@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from protocol_analysis.model import BACKEND_GROUPS, Inventory, Meta, Position, Service, ServicePort
+from protocol_analysis.model import (
+    BACKEND_GROUPS,
+    Backend,
+    Inventory,
+    Meta,
+    Position,
+    Service,
+    ServicePort,
+    Target,
+)
 from protocol_analysis.readers import Reader, everyone
 from protocol_analysis.readings import alone, word_of
 from protocol_analysis.releases import finals, release_key
@@ -71,7 +80,7 @@ def first_release(by: Reader, kind: str, route: str = "HTTPRoute") -> str:
     for release in (*finals(releases), *main):
         at = Reader(implementation=by.implementation, release=release, mesh=by.mesh)
         later = release_key(release) >= release_key(by.release)
-        if later and word_of(_heard(at, kind, INSTEAD, route)) == "h2":
+        if later and word_of(heard(at, kind, INSTEAD, route)) == "h2":
             return release
     return ""
 
@@ -81,9 +90,9 @@ def _floor(by: Reader, kind: str) -> Floor:
     oldest = finals(releases)[0] if finals(releases) else releases[0]
     first = Reader(implementation=by.implementation, release=oldest, mesh=by.mesh)
     since = first_release(first, kind)
-    speaks = _heard(by, kind, VALUE)
+    speaks = heard(by, kind, VALUE)
     at = Reader(implementation=by.implementation, release=since or by.release, mesh=by.mesh)
-    instead = _heard(at, kind, INSTEAD)
+    instead = heard(at, kind, INSTEAD)
     return Floor(
         consumer=by.name,
         kind=kind,
@@ -96,16 +105,30 @@ def _floor(by: Reader, kind: str) -> Floor:
     )
 
 
-def _heard(by: Reader, kind: str, value: str, route: str = "HTTPRoute") -> Resolution:
-    """What is spoken to a port with that value; an import has its Service beside it."""
+@cache
+def heard(by: Reader, kind: str, value: str, route: str = "HTTPRoute") -> Resolution:
+    """What is spoken to a port, or a Backend, with that value, wherever it may stand.
+
+    An import has its Service beside it, for those who read that instead.
+
+    >>> from protocol_analysis.readers import reader
+    >>> word_of(heard(reader("1.8"), "ServiceImport", "grpc"))
+    'http/1.1'
+    """
     port = ServicePort(number=80, app_protocol=value, position=_HERE)
-    service, of_import = (
-        Service(
-            meta=Meta(group=BACKEND_GROUPS[of], kind=of, namespace="a", name="b", position=_HERE),
-            ports=(port,),
-        )
-        for of in _KINDS
+    service, of_import, of_backend = (
+        Meta(group=BACKEND_GROUPS[of], kind=of, namespace="a", name="b", position=_HERE)
+        for of in BACKEND_GROUPS
     )
-    scope = Scope(Inventory(services=(service,), service_imports=(of_import,)))
-    target = of_import if kind == "ServiceImport" else service
-    return alone(scope, *rules_of(by), target, port, route)
+    inventory = Inventory(
+        services=(Service(meta=service, ports=(port,)),),
+        service_imports=(Service(meta=of_import, ports=(port,)),),
+        backends=(Backend(meta=of_backend, app_protocol=tuple(value.split())),),
+    )
+    targets: dict[str, Target] = {
+        "Service": inventory.services[0],
+        "ServiceImport": inventory.service_imports[0],
+        "Backend": inventory.backends[0],
+    }
+    has_port = None if kind == "Backend" else port
+    return alone(Scope(inventory), *rules_of(by), targets[kind], has_port, route)

@@ -91,7 +91,7 @@ def planned(
     >>> from protocol_analysis.reading import read
     >>> found = planned(read("data/sample", "v1.8.3").clusters, "keep")
     >>> sorted({row.decision for row in found.rows})
-    ['correct', 'keep', 'never', 'nothing to migrate']
+    ['change the owner', 'correct', 'keep', 'never', 'nothing to migrate']
     """
     by, later = _later(design(to) if isinstance(to, str) else to)
     uses = census(clusters, later, meshes, calls)
