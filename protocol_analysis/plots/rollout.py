@@ -53,7 +53,7 @@ def decision_plot(decisions: pd.DataFrame) -> Picture:
         for line, (word, said) in enumerate(parts.items()):
             left = 0
             for kind in kinds:
-                count = int(decisions.loc[word, kind])
+                count = int(str(decisions.loc[word, kind]))
                 surface = box(axis, (left, line - 0.34, count, 0.68), KIND_LOOKS[kind])
                 marks.append((word, kind, surface))
                 left += count

@@ -234,7 +234,7 @@ class _Counter:
         for by, led in kinds.items():
             kind = _kind_of(led)
             yield self._consumer("gateway", str(by), "", self.name, service, port, by, kind)
-            for later in _later(by, self.later):
+            for later in later_of(by, self.later):
                 yield self._consumer(
                     "gateway", str(later), "", self.name, service, port, later, kind, later=True
                 )
@@ -261,7 +261,7 @@ class _Counter:
                 continue
             for by, later in [
                 (ear.reader, False),
-                *((r, True) for r in _later(ear.reader, self.later)),
+                *((r, True) for r in later_of(ear.reader, self.later)),
             ]:
                 name = f"{by} in {each.cluster}"
                 yield self._consumer(
@@ -361,7 +361,7 @@ def _kind_of(kinds: Sequence[str]) -> str:
     return "HTTPRoute" if "HTTPRoute" in kinds or not kinds else kinds[0]
 
 
-def _later(by: Reader, later: Sequence[Reader]) -> Iterator[Reader]:
+def later_of(by: Reader, later: Sequence[Reader]) -> Iterator[Reader]:
     """Of the readers that are asked about, those of the same implementation, and not the same."""
     for each in later:
         if base_of(each.implementation) == base_of(by.implementation) and each != by:

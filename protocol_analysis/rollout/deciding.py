@@ -119,7 +119,7 @@ def decisions(
     told = {cluster.name or "": _refused(cluster, uses, meshes) for cluster in clusters}
     routes = {cluster.name or "": _routes(cluster.inventory) for cluster in clusters}
     alone = [_decided(use, told[use.cluster], routes[use.cluster]) for use in uses]
-    return _together(alone)
+    return _together(alone, routes)
 
 
 def _decided(use: Use, refused: Mapping[Any, str], routes: Mapping[Meta, Route]) -> Planned:
@@ -152,22 +152,33 @@ def _decided(use: Use, refused: Mapping[Any, str], routes: Mapping[Meta, Route])
     return _owned(use, _planned(use, "rewrite", why, needed=needed, value=INSTEAD))
 
 
-def _together(alone: Sequence[Planned]) -> list[Planned]:
+def _together(
+    alone: Sequence[Planned], routes: Mapping[str, Mapping[Meta, Route]]
+) -> list[Planned]:
     """What is exported under one name moves together, or not at all: the import has one value."""
     stays: dict[tuple[str, str, int | None], Planned] = {}
     for each in alone:
         is_export = each.use.exported and each.use.target.kind == "Service"
         if is_export and each.decision not in WRITTEN:
             stays.setdefault(_shared(each), each)
-    return [_stays_with(each, stays.get(_shared(each))) for each in alone]
+    return [_stays_with(each, stays.get(_shared(each)), routes) for each in alone]
 
 
-def _stays_with(each: Planned, other: Planned | None) -> Planned:
-    """The same, unless what it is exported with stays as it is."""
-    if other is None or not each.use.exported or each.decision not in WRITTEN:
+def _stays_with(
+    each: Planned, other: Planned | None, routes: Mapping[str, Mapping[Meta, Route]]
+) -> Planned:
+    """The same, unless what it is exported with stays as it is: routes are led past the value."""
+    use = each.use
+    if other is None or not use.exported or each.decision not in WRITTEN:
         return each
     why = f"{other.use} is exported under the same name and stays: {other.why}"
-    return _planned(each.use, "keep", why, needed=each.needed, ask=other.ask)
+    if use.target.kind == "ServiceImport":
+        leading = [routes[use.cluster].get(answer.route) for answer in use.routes]
+        if any(route and route.meta.kind == "HTTPRoute" for route in leading) and all(
+            route is None or speaks_grpc(route) for route in leading
+        ):
+            return _planned(use, "GRPCRoute", why, needed=each.needed, ask=other.ask)
+    return _planned(use, "keep", why, needed=each.needed, ask=other.ask)
 
 
 def _shared(each: Planned) -> tuple[str, str, int | None]:
@@ -218,10 +229,10 @@ def _today(use: Use) -> list[Consumer]:
     return [each for each in use.consumers if not each.later]
 
 
-def _needed(use: Use) -> str:
+def _needed(use: Use, *roles: str) -> str:
     """Who speaks less to it than was spoken before; empty where everybody goes on."""
     best: dict[tuple[str, str], int] = {}
-    for each in use.of_role("gateway", "import"):
+    for each in use.of_role(*(roles or ("gateway", "import"))):
         of = (each.role, each.before.implementation.partition("+")[0])
         if rank(each.before) < best.get(of, 0):
             return f"{each.name} speaks {word_of(each.before)}"
@@ -258,6 +269,9 @@ def _beside_a_mesh(use: Use, needed: str, why: str, routes: Mapping[Meta, Route]
     own = [answer for answer in use.routes if not answer.mesh]
     if not own:
         return _planned(use, "keep", f"no gateway reads it; {why}", needed=needed, ask=asked)
+    if not _needed(use, "gateway"):
+        told = f"only its imports lose it, and a GRPCRoute to them needs no value; {why}"
+        return _planned(use, "keep", told, needed=needed, ask=asked)
     if all(answer.route.kind == "GRPCRoute" for answer in own):
         return _planned(use, "keep", f"a GRPCRoute needs no value; {why}", ask=asked)
     leading = [routes[answer.route] for answer in own if answer.route in routes]
