@@ -147,7 +147,7 @@ def grid(
     }
     words = _in_words(cells) if joined else _each_in_words(cells)
     said = [f"{name}: {spoken}" for name, spoken in words["spoken"].items()]
-    heads = [str(name).replace("/", "/\n", 1) for name in cells.columns]
+    heads = [_in_two_lines(str(name)) for name in cells.columns]
     gap = _GAP + (_HEAD if any("\n" in head for head in heads) else 0)
     marks: list[Mark] = []
     with plain_style():
@@ -167,6 +167,13 @@ def grid(
     ends = list(dict.fromkeys([*cells.columns[:1], *cells.columns[-1:]]))
     about = " to ".join(["; ".join([title, *ends[:1]]), *ends[1:]]) if joined else title
     return Picture(figure=figure, alt=sentence(". ".join([about, *said])), marks=tuple(marks))
+
+
+def _in_two_lines(name: str) -> str:
+    """A value's prefix and its rest, or a reader and its release."""
+    if "/" in name:
+        return name.replace("/", "/\n", 1)
+    return name.replace("@", "\n@", 1)
 
 
 def _panel(axis: Axes, kind: str, cells: pd.DataFrame, known: Known, *, joined: bool) -> list[Mark]:

@@ -34,6 +34,7 @@ DECISIONS = {
     "never": "it means something else, and is never rewritten",
     "nothing to migrate": "the CRD of a Backend refuses the value, so none can be stored",
 }
+HAZARD = "AP031"  # a rewrite that costs something; no finding, since nothing is wrong before it
 WRITTEN = ("change the owner", "rewrite", "follow the export", "correct")  # the value changes
 _METHOD = re.compile(r"/|/(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*(?:/\w*)?")
 
@@ -95,7 +96,9 @@ class Planned:
             "losses": list(self.losses),
             "ask": self.ask or None,
             "blockedUntil": self.blocked_until or None,
-            "hazards": [{"text": each.text, "source": each.source} for each in self.hazards],
+            "hazards": [
+                {"code": HAZARD, "text": each.text, "source": each.source} for each in self.hazards
+            ],
             "consumers": [each.as_dict() for each in use.consumers],
             "declaredAt": use.position.as_dict(),
         }

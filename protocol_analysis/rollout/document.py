@@ -18,7 +18,7 @@ from protocol_analysis.rollout.facts import never
 from protocol_analysis.rollout.floors import floors
 from protocol_analysis.rollout.memo import escaped, memo, table
 from protocol_analysis.rollout.planning import Plan
-from protocol_analysis.rollout.splitting import split
+from protocol_analysis.rollout.splitting import splits
 from protocol_analysis.rollout.waves import watched
 from protocol_analysis.rules import ruleset
 
@@ -145,9 +145,7 @@ def _neutrality(found: Plan, today: str) -> Iterator[str]:
 def _split(found: Plan, today: str) -> Iterator[str]:
     del today
     yield "A Service of its own for the gateway, never a second port on the one that a mesh reads."
-    for row in found.of("gateway-only Service"):
-        cluster = next(c for c in found.clusters if (c.name or "") == row.use.cluster)
-        made = split(cluster.inventory, row, found.meshes)
+    for row, made in splits(found):
         where = escaped(str(row.use))
         yield ""
         if made is None:

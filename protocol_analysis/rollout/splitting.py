@@ -18,6 +18,7 @@ from protocol_analysis.model import Inventory, Service, ServicePort
 from protocol_analysis.readings import word_of
 from protocol_analysis.rollout.census import INSTEAD
 from protocol_analysis.rollout.deciding import Planned
+from protocol_analysis.rollout.planning import Plan
 from protocol_analysis.workloads import Exposure
 
 _SUFFIX = "-gateway"
@@ -75,6 +76,32 @@ def split(inventory: Inventory, row: Planned, meshes: Sequence[str] = ()) -> Spl
         manifest=_manifest(own, exposure, target),
         readings=tuple(_readings(inventory, use.service, port, own, names)),
     )
+
+
+def splits(found: Plan) -> list[tuple[Planned, Split | None]]:
+    """Every row of a plan that needs such a Service, with it.
+
+    >>> from protocol_analysis.reading import read
+    >>> from protocol_analysis.rollout.planning import planned
+    >>> [str(row.use) for row, _ in splits(planned(read("data/sample/west").clusters))]
+    ['Service checkout/baskets:8080']
+    """
+    inventories = {cluster.name or "": cluster.inventory for cluster in found.clusters}
+    return [
+        (row, split(inventories[row.use.cluster], row, found.meshes))
+        for row in found.of("gateway-only Service")
+    ]
+
+
+def split_text(found: Plan) -> str:
+    """All of these Services as YAML, to be read and applied.
+
+    >>> from protocol_analysis.reading import read
+    >>> from protocol_analysis.rollout.planning import planned
+    >>> print(split_text(planned(read("data/sample/west").clusters)).splitlines()[3])
+      name: baskets-gateway
+    """
+    return "---\n".join(made.text for _, made in splits(found) if made)
 
 
 def _manifest(own: Service, exposure: Exposure, target: int | str | None) -> dict[str, Any]:

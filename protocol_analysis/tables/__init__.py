@@ -29,7 +29,7 @@ from protocol_analysis.tables.findings import (
     new_findings,
     rules_table,
 )
-from protocol_analysis.tables.frames import check, use_notebook_display
+from protocol_analysis.tables.frames import as_markdown, check, use_notebook_display
 from protocol_analysis.tables.multicluster import (
     CONDITION_COLUMNS,
     CONTROLLER_COLUMNS,
@@ -221,6 +221,7 @@ __all__ = [
     "WORST_COLUMNS",
     "account_table",
     "alternatives_table",
+    "as_markdown",
     "attention_table",
     "cases_table",
     "change_table",

@@ -57,6 +57,24 @@ def use_notebook_display(rows: int = 24) -> None:
     pd.set_option("display.width", 200)
 
 
+class Markdown(str):
+    """Text that a notebook shows as Markdown. What manifests say in it has to be escaped before."""
+
+    __slots__ = ()
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+
+def as_markdown(text: str) -> Markdown:
+    """A text as a notebook's cell shows it.
+
+    >>> as_markdown("# Memo")
+    '# Memo'
+    """
+    return Markdown(text)
+
+
 def check(claim: str, holds: object) -> None:
     """Say that a claim holds; raise AssertionError where it does not.
 

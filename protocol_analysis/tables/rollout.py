@@ -16,7 +16,7 @@ from protocol_analysis.rollout.document import support_end
 from protocol_analysis.rollout.facts import never
 from protocol_analysis.rollout.floors import floors, heard
 from protocol_analysis.rollout.planning import Plan
-from protocol_analysis.rollout.splitting import split
+from protocol_analysis.rollout.splitting import splits
 from protocol_analysis.rollout.waves import watched
 from protocol_analysis.tables.frames import frame
 
@@ -46,6 +46,7 @@ CONSUMER_COLUMNS = {
     "consumer": "string",
     "role": "string",
     "told_by": "string",
+    "later": "bool",
     "before": "string",
     "after": "string",
     "effect": "string",
@@ -80,7 +81,7 @@ PLAN_SUPPORT_COLUMNS = {
     "state": "string",
 }
 REMAINING_COLUMNS = {"uses": "int64", "references": "int64"}
-SPLIT_COLUMNS = {"use": "string", "differs": "string", "manifest": "string"}
+SPLIT_COLUMNS = {"use": "string", "service": "string", "differs": "string"}
 WILD_EFFECT_COLUMNS = {
     "proposal": "string",
     "release": "string",
@@ -141,6 +142,7 @@ def consumer_table(rows: Sequence[Planned]) -> pd.DataFrame:
                 each.name,
                 each.role,
                 each.told_by,
+                each.later,
                 word_of(each.before),
                 word_of(each.after),
                 each.effect,
@@ -154,7 +156,7 @@ def consumer_table(rows: Sequence[Planned]) -> pd.DataFrame:
 
 
 def effect_matrix(rows: Sequence[Planned]) -> pd.DataFrame:
-    """What a rewrite does, use by use and reader by reader; "" where one does not read a port.
+    """What a rewrite does, use by use, to each who reads today; "" where one does not read a port.
 
     The index is `kind namespace/name:port`, with its cluster where there are several.
 
@@ -164,7 +166,8 @@ def effect_matrix(rows: Sequence[Planned]) -> pd.DataFrame:
     cells: dict[str, dict[str, str]] = {}
     for row in rows:
         for each in row.use.consumers:
-            cells.setdefault(str(row.use), {})[each.name] = each.effect
+            if not each.later:
+                cells.setdefault(str(row.use), {})[each.name] = each.effect
     names = dict.fromkeys(name for line in cells.values() for name in line)
     found = pd.DataFrame.from_dict(cells, orient="index", columns=list(names), dtype="object")
     found = found.fillna("") if len(names) else pd.DataFrame(index=list(cells))
@@ -277,12 +280,9 @@ def split_table(found: Plan) -> pd.DataFrame:
     `SPLIT_COLUMNS`.
     """
     rows = []
-    for row in found.of("gateway-only Service"):
-        cluster = next(c for c in found.clusters if (c.name or "") == row.use.cluster)
-        made = split(cluster.inventory, row, found.meshes)
-        rows.append(
-            (str(row.use), ", ".join(made.differs) if made else "", made.text if made else "")
-        )
+    for row, made in splits(found):
+        name = made.manifest["metadata"]["name"] if made else ""
+        rows.append((str(row.use), name, ", ".join(made.differs) if made else ""))
     return frame(rows, SPLIT_COLUMNS)
 
 
