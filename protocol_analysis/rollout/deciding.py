@@ -145,7 +145,10 @@ def _decided(use: Use, refused: Mapping[Any, str], routes: Mapping[Meta, Route])
     if mesh or any(each.role == "mesh" for each in against):
         return _beside_a_mesh(use, needed, mesh or _told(against), routes)
     if against:
-        return _blocked(use, needed, against)
+        return _blocked(use, needed, _told(against), against)
+    if behind := _left_behind(use):
+        why = "; ".join(f"{each.name} would speak {word_of(each.after)}" for each in behind)
+        return _blocked(use, needed, f"its imports would part from it: {why}", behind)
     stands = refused.get(use.position, "")
     if stands and effect_of(use) != "gains":  # a gain is a difference, and wanted
         return _planned(use, "keep", stands, needed=needed)
@@ -283,11 +286,21 @@ def _beside_a_mesh(use: Use, needed: str, why: str, routes: Mapping[Meta, Route]
     return _planned(use, "gateway-only Service", why, needed=needed, value=INSTEAD, ask=asked)
 
 
-def _blocked(use: Use, needed: str, against: Sequence[Consumer]) -> Planned:
+def _left_behind(use: Use) -> list[Consumer]:
+    """Who is spoken like the others today, and would not be after a rewrite."""
+    here = [each for each in _today(use) if each.role != "mesh"]
+    return [
+        each
+        for each in here
+        for other in here
+        if word_of(each.before) == word_of(other.before) and rank(each.after) < rank(other.after)
+    ]
+
+
+def _blocked(use: Use, needed: str, why: str, against: Sequence[Consumer]) -> Planned:
     """Until a release of the readers that would lose; kept where there is none."""
-    why = _told(against)
     floors = {
-        each.reader: first_release(each.reader, use.target.kind, each.before.route.kind)
+        each.reader: first_release(each.reader, each.before.ref.kind, each.before.route.kind)
         for each in against
     }
     if all(floors.values()):
