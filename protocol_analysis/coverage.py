@@ -12,6 +12,7 @@ none declared          nothing is declared
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ from protocol_analysis.speaking import rules_of
 Port = tuple[Meta, int | None, str | None]  # number and transport; a Backend has neither
 CLASSES = ("recognised", "standard but ignored", "near miss", "silent fallback", "none declared")
 # The same thing under another name; the right-hand side is what a recognised value ends in.
-_SYNONYMS = {"http2": "h2c", "h2": "h2c", "websocket": "ws", "websockets": "ws"}
+_SYNONYMS = {"http/2": "h2c", "http2": "h2c", "h2": "h2c", "websocket": "ws", "websockets": "ws"}
+_DASHED = re.compile(r"(?:kubernetes|k8s)\.io-")  # a prefix, with a dash for its slash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,5 +224,11 @@ def readable(rules: Rules, kind: str) -> list[str]:
 
 
 def _stem(value: str) -> str:
-    stem = value.strip().casefold().rpartition("/")[2]
+    """What a value says without prefix, case and blanks, by its usual name.
+
+    >>> _stem("HTTP/2"), _stem("kubernetes.io-ws"), _stem("k8s.io/h2c")
+    ('h2c', 'ws', 'h2c')
+    """
+    value = _DASHED.sub("", value.strip().casefold())
+    stem = value if value in _SYNONYMS else value.rpartition("/")[2]
     return _SYNONYMS.get(stem, stem)

@@ -65,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *CORE,
         *("policies", "attaching", "workloads", "evidence", "measuring", "sheets", "formats"),
         *("readers", "readings", "reading", "speaking", "coverage", "portability", "proof"),
-        "multicluster",
+        *("multicluster", "clues"),
     },
     "multicluster": {
         *CORE,

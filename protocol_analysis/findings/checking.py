@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from protocol_analysis.findings import ports, routes, rules_of_routes, sharing, traffic
+from protocol_analysis.findings import (
+    listening,
+    names,
+    ports,
+    routes,
+    rules_of_routes,
+    sharing,
+    traffic,
+)
 from protocol_analysis.findings.catalogue import SEVERITIES, catalogue
 from protocol_analysis.findings.finding import Finding, Found
 from protocol_analysis.findings.subject import Subject
@@ -15,9 +23,11 @@ from protocol_analysis.releases import RulesetError
 Check = Callable[[Subject], Iterator[Found]]
 CHECKS: Mapping[str, Check] = {
     **ports.CHECKS,
+    **names.CHECKS,
     **routes.CHECKS,
     **rules_of_routes.CHECKS,
     **sharing.CHECKS,
+    **listening.CHECKS,
     **traffic.CHECKS,
 }
 

@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from protocol_analysis.findings.finding import Found
-from protocol_analysis.findings.subject import Subject, backend_key, port_key, port_name
+from protocol_analysis.findings.subject import (
+    Subject,
+    backend_key,
+    grpc_asked,
+    port_key,
+    port_name,
+)
 from protocol_analysis.model import values_of
-from protocol_analysis.policies import RouteMatch
 from protocol_analysis.portability import meanings
 from protocol_analysis.readings import who, word_of
 from protocol_analysis.resolution import Resolution
 
-# A service with its package, and perhaps a method: /shop.v1.Orders/List. The package is in lower
-# case; a service in capitals needs its method, since it may be the ending of a file.
-_PACKAGE = r"/(?:[a-z_][a-z0-9_]*\.)+"
-_GRPC_PATH = re.compile(_PACKAGE + r"(?:[A-Z]\w*[a-z]\w*(?:/\w*)?|[A-Z]\w*/\w+)")
-_GRPC_TYPE = re.compile(r"application/grpc(?!-web)")
 L7, L4 = ("HTTPRoute", "GRPCRoute"), ("TLSRoute", "TCPRoute", "UDPRoute")
 _WSS = ("kubernetes.io/wss", "gateway.envoyproxy.io/wss")
-_TLS = {**dict.fromkeys(_WSS, "wss"), "https": "https", "tls": "https"}
+_TLS = {**dict.fromkeys((*_WSS, "wss"), "wss"), "https": "https", "tls": "https"}
 _OPAQUE = ("tcp", "tls", "linkerd.io/opaque", "linkerd.io/tcp")
 _WEBSOCKET = ("/ws", "/wss")
 # Clues that say for sure that a port takes HTTP/2 only; the rest only hint.
@@ -40,8 +40,7 @@ def hint_missing(subject: Subject) -> Iterator[Found]:
         known = subject.clues.get((answer.target, answer.ref.port), ())
         clues = [clue for clue in known if clue.clue.id != "route-grpc"]
         spoken = {clue.fact.upstream for clue in clues} - {"any"}
-        matches = subject.routes[answer.route].matches
-        asked = list(filter(None, (_for_grpc(m) for m in matches if m.rule == answer.ref.rule)))
+        asked = list(filter(None, map(grpc_asked, subject.matches(answer))))
         if spoken <= {"h2"} and (spoken or asked):
             strong = bool(asked) or any(clue.clue.looks in _STRONG for clue in clues)
             said = [clue.found for clue in clues] + [f"the rule matches {what}" for what in asked]
@@ -80,19 +79,24 @@ def _is_dropped(answer: Resolution) -> bool:
 
 def tls_only_said(subject: Subject) -> Iterator[Found]:
     """A value that says TLS, where the gateway sends in the clear."""
-    with_tls = {backend.meta for backend in subject.inventory.backends if backend.tls}
     for answer in _once(subject, *L7):
-        kinds = [_TLS[v.casefold()] for v in values_of(answer.app_protocol) if v.casefold() in _TLS]
-        # To Istio's mesh `https` says that the workload begins TLS itself.
-        by_workload = answer.mesh and answer.implementation == "istio" and kinds == ["https"]
-        # What a Backend says itself of TLS is enough, even to a release that does not read it.
-        if kinds and not answer.tls and not by_workload and answer.target not in with_tls:
+        if grade := _says_tls_in_vain(subject, answer):
             value = ", ".join(values_of(answer.app_protocol))
             text = f"{value} on {port_name(answer)} does not make {who(answer)} begin TLS"
             # Of the port, however many references lead there.
-            found = _of_reference(answer, text, grade=kinds[0])
+            found = _of_reference(answer, text, grade=grade)
             remedy = "set tls on the Backend" if answer.ref.kind == "Backend" else ""
             yield replace(found, key=f"{answer.ref.port} {value}", remedy=remedy)
+
+
+def _says_tls_in_vain(subject: Subject, answer: Resolution) -> str:
+    """Which kind of value says TLS that nobody begins: `wss`, `https`, or nothing."""
+    kinds = [_TLS[v.casefold()] for v in values_of(answer.app_protocol) if v.casefold() in _TLS]
+    # To Istio's mesh `https` says that the workload begins TLS itself.
+    by_workload = answer.mesh and answer.implementation == "istio" and kinds == ["https"]
+    # What a Backend says itself of TLS is enough, even to a release that does not read it.
+    known = not answer.sent or answer.tls or by_workload or answer.target in subject.with_tls
+    return "" if known or not kinds else kinds[0]
 
 
 def grpc_over_tls(subject: Subject) -> Iterator[Found]:
@@ -100,7 +104,8 @@ def grpc_over_tls(subject: Subject) -> Iterator[Found]:
     for answer in _once(subject, "GRPCRoute"):
         # Istio does where the port has said that it is gRPC, by its name too.
         manages = answer.implementation == "istio" and answer.upstream == "h2"
-        if answer.tls and not manages:
+        # Of a policy that is not looked at for such a route the answer knows nothing.
+        if (answer.tls or subject.has_tls_policy(answer)) and not manages:
             text = f"{who(answer)} does not speak gRPC over TLS to {port_name(answer)}"
             grade = "declared" if answer.app_protocol else "undeclared"
             yield _of_reference(answer, text, grade=grade)
@@ -138,22 +143,45 @@ def unsupported(subject: Subject) -> Iterator[Found]:
         if value == "grpc":  # a rule of its own
             continue
         meant = meanings().get(value) or meanings().get(value.casefold())
+        spoken = f"{who(answer)} speaks {word_of(answer)} to {port_name(answer)}"
         if subject.refuses(answer):
             text = f"{who(answer)} turns {port_name(answer)} away for its appProtocol {value!r}"
             yield _of_reference(answer, text, grade="refused")
-        elif answer.sent and meant and not meant.is_met(answer):
-            spoken = f"{who(answer)} speaks {word_of(answer)} to {port_name(answer)}"
-            text = f"{spoken}, which is not what {value} says"
-            yield _of_reference(answer, text, grade="otherwise")
+        elif answer.sent and meant:
+            if not meant.is_met(answer):
+                # That TLS is not begun, or that bytes are meant, has a rule of its own.
+                if not _says_tls_in_vain(subject, answer) and not _is_opaque(answer):
+                    text = f"{spoken}, which is not what {value} says"
+                    yield _of_reference(answer, text, grade="otherwise")
+            elif meant.use == "websocket" and not subject.recognises(answer):
+                text = f"{spoken} and lets nothing be upgraded: it does not read {value}"
+                yield _of_reference(answer, text, grade="no upgrade")
+            elif listener := _without_tls(subject, answer):
+                text = f"behind listener {listener}, which has no TLS, it does not speak {value}"
+                yield _of_reference(answer, f"{who(answer)}: {text}", grade="behind HTTP")
+
+
+def _without_tls(subject: Subject, answer: Resolution) -> str:
+    """The listener for HTTP that the route of an h2c backend hangs on, if any."""
+    if answer.protocol != "HTTP2" or answer.route.kind != "HTTPRoute":
+        return ""
+    places = subject.places(subject.routes[answer.route])
+    found = (p.listener.name for p in places if p.listener and p.listener.protocol == "HTTP")
+    return next(found, "")
 
 
 def opaque_behind_http(subject: Subject) -> Iterator[Found]:
     """A value for bytes as they come, on a port that routes lead HTTP to."""
     for answer in _once(subject, *L7):
-        if isinstance(answer.app_protocol, str) and answer.app_protocol.casefold() in _OPAQUE:
+        if _is_opaque(answer) and not _says_tls_in_vain(subject, answer):
             declared = f"{port_name(answer)} declares {answer.app_protocol}"
             text = f"{declared}, and {answer.route} leads HTTP there"
             yield _of_reference(answer, text)
+
+
+def _is_opaque(answer: Resolution) -> bool:
+    value = answer.app_protocol
+    return isinstance(value, str) and value.casefold() in _OPAQUE
 
 
 def client_protocol(subject: Subject) -> Iterator[Found]:
@@ -209,16 +237,6 @@ def h2c_with_tls(subject: Subject) -> Iterator[Found]:
                 f"{port_name(answer)} declares {clear[0]}, in the clear, and is spoken to over TLS"
             )
             yield _of_reference(answer, text)
-
-
-def _for_grpc(match: RouteMatch) -> str:
-    """What a rule matches, if gRPC: a service or method by its path, or its content type."""
-    typed = (
-        f"{name} {value}"
-        for name, value in match.headers
-        if name == "content-type" and _GRPC_TYPE.match(value)
-    )
-    return match.path if _GRPC_PATH.fullmatch(match.path) else next(typed, "")
 
 
 def _once(subject: Subject, *kinds: str) -> Iterator[Resolution]:
