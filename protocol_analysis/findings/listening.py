@@ -1,4 +1,4 @@
-"""Checks of listeners, and of what hangs on them: what they are, what they offer, who shares one."""
+"""Checks of listeners and of what hangs on them: what they are, what they offer, who shares."""
 
 from __future__ import annotations
 

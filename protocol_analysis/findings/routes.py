@@ -18,12 +18,14 @@ from protocol_analysis.model import values_of
 from protocol_analysis.portability import meanings
 from protocol_analysis.readings import who, word_of
 from protocol_analysis.resolution import Resolution
+from protocol_analysis.speaking import rules_of
 
 L7, L4 = ("HTTPRoute", "GRPCRoute"), ("TLSRoute", "TCPRoute", "UDPRoute")
 _WSS = ("kubernetes.io/wss", "gateway.envoyproxy.io/wss")
 _TLS = {**dict.fromkeys((*_WSS, "wss"), "wss"), "https": "https", "tls": "https"}
 _OPAQUE = ("tcp", "tls", "linkerd.io/opaque", "linkerd.io/tcp")
 _WEBSOCKET = ("/ws", "/wss")
+_PROXIED = "upgrade to v1.9, or drop proxyProtocol"
 # Clues that say for sure that a port takes HTTP/2 only; the rest only hint.
 _STRONG = ("probe",)
 _GRPC_SINKS = ("accessLog als", "accessLog openTelemetry", "tracing openTelemetry", "metrics")
@@ -45,12 +47,13 @@ def hint_missing(subject: Subject) -> Iterator[Found]:
             strong = bool(asked) or any(clue.clue.looks in _STRONG for clue in clues)
             said = [clue.found for clue in clues] + [f"the rule matches {what}" for what in asked]
             told = ", ".join(dict.fromkeys(said))
-            yield _of_reference(
-                answer,
-                f"{answer.route} reaches {port_name(answer)} over HTTP/1.1, "
-                f"and it looks as if it took HTTP/2 only: {told}",
-                grade="strong" if strong else "weak",
-            )
+            text = f"{answer.route} reaches {port_name(answer)} over HTTP/1.1, "
+            text += f"and it looks as if it took HTTP/2 only: {told}"
+            in_vain = _would_be_dropped(subject, answer)
+            text += "; proxyProtocol of a policy would drop a value for HTTP/2" if in_vain else ""
+            found = _of_reference(answer, text, grade="strong" if strong else "weak")
+            remedy = f"use a GRPCRoute or declare kubernetes.io/h2c, and {_PROXIED}"
+            yield replace(found, remedy=remedy) if in_vain else found
 
 
 def _not_inferred(subject: Subject) -> Iterator[Found]:
@@ -60,7 +63,8 @@ def _not_inferred(subject: Subject) -> Iterator[Found]:
         if not known and answer.upstream in ("http/1.1", "tcp"):
             spoken = f"{who(answer)} speaks {word_of(answer)} to {port_name(answer)}"
             text = f"{spoken}, which declares nothing, although {answer.route} leads there"
-            yield _of_reference(answer, text, grade="strong")
+            found = _of_reference(answer, text, grade="strong")
+            yield replace(found, remedy="declare kubernetes.io/h2c on the port")
 
 
 def _dropped(subject: Subject) -> Iterator[Found]:
@@ -70,7 +74,18 @@ def _dropped(subject: Subject) -> Iterator[Found]:
         if http2 and _is_dropped(answer) and answer.upstream == "http/1.1":
             text = f"{answer.route} reaches {port_name(answer)} over HTTP/1.1: proxyProtocol of a "
             found = _of_reference(answer, f"{text}policy drops HTTP/2", grade="strong")
-            yield replace(found, remedy="upgrade to v1.9, or drop proxyProtocol")
+            yield replace(found, remedy=_PROXIED)
+
+
+def _would_be_dropped(subject: Subject, answer: Resolution) -> bool:
+    """Whether HTTP/2 would be dropped if it were declared: a policy says proxyProtocol."""
+    wires = rules_of(who(answer))[1]
+    if who(answer) != subject.reader or not wires or not wires.find("wire", "dropped", "http"):
+        return False
+    route, rule = subject.routes[answer.route], answer.ref.rule
+    places = subject.places(route)
+    reached = (subject.attaching.traffic(route, rule, where) for where in places)
+    return any(each.says.get("proxyProtocol") for each in reached)
 
 
 def _is_dropped(answer: Resolution) -> bool:

@@ -27,13 +27,16 @@ def two_kinds_of_routes(subject: Subject) -> Iterator[Found]:
             own = [a for a in sent if who(a) == by]
             grpc = [a for a in own if a.route.kind == "GRPCRoute"]
             http = [a for a in own if a.route.kind == "HTTPRoute" and not subject.is_for_grpc(a)]
-            if http and grpc:
-                yield _of_two(http, grpc)
+            turned = [a for a in http if a.app_protocol and a.upstream == "h2"]
+            turned = [a for a in turned if a.protocol in _HTTP2]
+            # What a neighbour in its rule turns has a rule of its own.
+            others = [a for a in http if a.upstream != "h2"]
+            if grpc and (turned or others):
+                yield _of_two(turned, others, grpc)
 
 
-def _of_two(http: list[Resolution], grpc: list[Resolution]) -> Found:
-    """What becomes of a port with both: as its value turns them, or as each route says."""
-    turned = [a for a in http if a.app_protocol and a.upstream == "h2" and a.protocol in _HTTP2]
+def _of_two(turned: list[Resolution], http: list[Resolution], grpc: list[Resolution]) -> Found:
+    """What becomes of a port with both: as its value turns it, or as each route says."""
     first = (turned or http)[0]
     behind = f"{port_name(first)} is behind {first.route} and {grpc[0].route}"
     if turned:
@@ -41,8 +44,9 @@ def _of_two(http: list[Resolution], grpc: list[Resolution]) -> Found:
         text = f"{behind}, and {value} makes {who(first)} speak HTTP/2 for the former too"
         return _of_port(first, text, "turned")
     if all(a.upstream == "h2" for a in grpc):
-        words = f"{word_of(first)} for the former, {word_of(grpc[0])} for the latter"
-        return _of_port(first, f"{behind}: {who(first)} speaks {words}", "apart")
+        word = "as the client does" if first.upstream == "client" else word_of(first)
+        text = f"{behind}: {who(first)} speaks {word} for the former, h2 for the latter"
+        return _of_port(first, text, "apart")
     text = f"{behind}, and one appProtocol cannot serve both"
     return _of_port(first, text, "alike")
 
