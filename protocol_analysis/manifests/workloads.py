@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from protocol_analysis.clues import annotation_keys
+from protocol_analysis.clues import is_named
 from protocol_analysis.manifests.fields import Source, absent, get, items, meta_of, pairs, text
 from protocol_analysis.manifests.tree import Mapping, Node, Scalar
 from protocol_analysis.workloads import (
@@ -163,7 +163,7 @@ def _annotations(node: Mapping, source: Source) -> tuple[Annotation, ...]:
     return tuple(
         Annotation(key=key, value=value.text, position=source.position(value))
         for key, value in found.items.items()
-        if key in annotation_keys() and isinstance(value, Scalar) and len(value.text) <= _LONGEST
+        if is_named(key) and isinstance(value, Scalar) and len(value.text) <= _LONGEST
     )
 
 
