@@ -72,9 +72,10 @@ def near_miss(subject: Subject) -> Iterator[Found]:
 
 def _bare(row: Coverage) -> str:
     """The everyday name behind a prefix of Kubernetes, which has no such value."""
-    prefix, _, bare = str(row.app_protocol or "").strip().casefold().rpartition("/")
-    unknown = row.kind_of_declaration == "silent fallback" and prefix in _KUBERNETES
-    return bare if unknown and meaning(bare) else ""
+    value = str(row.app_protocol or "").strip().casefold()
+    prefix, _, bare = value.rpartition("/")
+    unread = row.kind_of_declaration == "silent fallback" and prefix in _KUBERNETES
+    return bare if unread and meaning(bare) and not meaning(value) else ""
 
 
 def _harmed(answer: Resolution, meant: str) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from posixpath import dirname
 
 from protocol_analysis.coverage import Coverage
 from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.subject import Subject, port_name
-from protocol_analysis.model import Meta, values_of
+from protocol_analysis.model import Meta, name_of, values_of
 from protocol_analysis.readers import Reader
 from protocol_analysis.readings import who, word_of
 from protocol_analysis.resolution import Resolution
@@ -84,6 +85,9 @@ def one_pod_port(subject: Subject) -> Iterator[Found]:
 def _behind_one_port(subject: Subject) -> Iterator[list[_Lead]]:
     """What leads to each port of the same pods: of those at hand, or that a selector means."""
     leads = list(_leads(subject))
+    # A collection of examples has namesakes, and what stands in another folder is another's.
+    namesakes = Counter(name_of(meta) for meta in {lead.row.meta for lead in leads})
+    leads = [lead for lead in leads if namesakes[name_of(lead.row.meta)] == 1]
     often = Counter(label for lead in leads for label in lead.selector)
     # Each under the label that fewest have, so that many with a label in common cost little.
     under: dict[Label, list[_Lead]] = {}
@@ -92,11 +96,13 @@ def _behind_one_port(subject: Subject) -> Iterator[list[_Lead]]:
         under.setdefault(rarest, []).append(lead)
     selected = [(lead.selector, ()) for lead in leads]
     for labels, names in dict.fromkeys((*_pods(subject, often), *selected)):
-        to: dict[int | str | None, list[_Lead]] = {}
+        to: dict[tuple[str, int | str | None], list[_Lead]] = {}
         meant = [lead for label in labels for lead in under.get(label, ())]
         for lead in sorted(meant, key=lambda lead: lead.at):
             if lead.selector <= labels:
-                to.setdefault(dict(names).get(lead.target, lead.target), []).append(lead)
+                folder = dirname(lead.row.meta.position.file)
+                target = dict(names).get(lead.target, lead.target)
+                to.setdefault((folder, target), []).append(lead)
         yield from (each for each in to.values() if len(each) > 1)
 
 
