@@ -333,20 +333,42 @@ AP010 = [
 ]
 
 AP007 = [
-    Case(
-        name=f"at {name}",
-        text=service(value) + text + route("GRPCRoute", spec=ON_G) + gateway(controller),
-        code="AP007",
-        severities=severities,
-    )
-    for name, controller, value, text, severities in (
-        ("Cilium", CILIUM, "", secured(), ("error",)),
-        ("Cilium, without TLS", CILIUM, "", "", ()),
-        ("Cilium, for another", CILIUM, "", secured("b"), ()),
-        ("Traefik", TRAEFIK, "", secured(), ("warning",)),
-        ("Envoy Gateway", ENVOY, "", secured(), ()),
-        ("kgateway", KGATEWAY, "", secured(), ()),
-    )
+    *(
+        Case(
+            name=f"at {name}, not told which release",
+            text=service(value) + text + route("GRPCRoute", spec=ON_G) + gateway(controller),
+            code="AP007",
+            severities=severities,
+        )
+        for name, controller, value, text, severities in (
+            ("Cilium", CILIUM, "", secured(), ("warning",)),
+            ("Cilium, without TLS", CILIUM, "", "", ()),
+            ("Cilium, for another", CILIUM, "", secured("b"), ()),
+            ("Traefik", TRAEFIK, "", secured(), ("warning",)),
+            ("NGINX", NGINX, "", secured(), ("warning",)),
+            ("Istio", ISTIO, "", secured(), ("error",)),
+            ("Envoy Gateway", ENVOY, "", secured(), ()),
+            ("kgateway", KGATEWAY, "", secured(), ()),
+        )
+    ),
+    *(
+        Case(
+            name=f"at {implementation}@{release}",
+            text=service() + secured() + route("GRPCRoute"),
+            code="AP007",
+            severities=severities,
+            implementation=implementation,
+            release=release,
+        )
+        for implementation, release, severities in (
+            ("cilium", "1.20.1", ("error",)),
+            ("cilium", "main", ("warning",)),
+            ("traefik", "3.5.3", ("error",)),
+            ("traefik", "main", ("warning",)),
+            ("nginx-gateway-fabric", "2.7.0", ("error",)),
+            ("contour", "main", ()),
+        )
+    ),
 ]
 
 AP019 = [

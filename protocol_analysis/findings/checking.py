@@ -87,7 +87,7 @@ def weighed(code: str, founds: Iterable[Found], reader: Reader) -> Iterator[Find
     rule = catalogue()[code]
     for found in founds:
         by = found.by or reader
-        if severity := rule.severity(by, found.grade):
+        if severity := rule.severity(by, found.grade, assumed=found.assumed):
             yield Finding(
                 rule=rule,
                 severity=severity,

@@ -21,6 +21,7 @@ class Found:
     `by` is None where it is about the gateway that is asked. `remedy` is what to do in this very
     case, else the rule's own. `key` tells findings of one object apart where positions may move:
     names and values, no index. What is alike in all of it is told apart by `running` numbers.
+    `assumed`: nobody has told the release of its reader.
     """
 
     meta: Meta
@@ -30,6 +31,7 @@ class Found:
     grade: str = ""
     remedy: str = ""
     key: str = ""
+    assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from protocol_analysis.findings.subject import (
 from protocol_analysis.model import values_of
 from protocol_analysis.portability import meanings
 from protocol_analysis.readings import who, word_of
-from protocol_analysis.resolution import Resolution
+from protocol_analysis.resolution import ASSUMED, Resolution
 from protocol_analysis.speaking import rules_of
 
 L7, L4 = ("HTTPRoute", "GRPCRoute"), ("TLSRoute", "TCPRoute", "UDPRoute")
@@ -123,7 +123,10 @@ def grpc_over_tls(subject: Subject) -> Iterator[Found]:
         if (answer.tls or subject.has_tls_policy(answer)) and not manages:
             text = f"{who(answer)} does not speak gRPC over TLS to {port_name(answer)}"
             grade = "declared" if answer.app_protocol else "undeclared"
-            yield _of_reference(answer, text, grade=grade)
+            found = _of_reference(answer, text, grade=grade)
+            # Of the one that is asked the release is told.
+            assumed = who(answer) != subject.reader and answer.has_reason(ASSUMED)
+            yield replace(found, assumed=assumed)
 
 
 def telemetry_sink(subject: Subject) -> Iterator[Found]:
