@@ -39,6 +39,7 @@ from protocol_analysis.coverage import coverage
 from protocol_analysis.explain import explain
 from protocol_analysis.formats import printable
 from protocol_analysis.manifests import split_reader
+from protocol_analysis.plan_command import add_plan
 from protocol_analysis.portability import portability
 from protocol_analysis.probing import add_probe
 from protocol_analysis.propagating import add_propagation
@@ -143,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     add_prove(commands)
     add_probe(commands)
     add_proposal(commands)
+    add_plan(commands)
     add_rewrite(commands)
     add_policy(commands)
     command = commands.add_parser(

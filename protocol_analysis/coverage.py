@@ -202,7 +202,7 @@ def _meant(rules: Rules, kind: str, value: str) -> str | None:
     >>> _meant(ruleset("envoy-gateway").at("v1.8.3"), "Service", "http") is None
     True
     """
-    return {_stem(name): name for name in reversed(readable(rules, kind))}.get(_stem(value))
+    return {stem(name): name for name in reversed(readable(rules, kind))}.get(stem(value))
 
 
 def readable(rules: Rules, kind: str) -> list[str]:
@@ -223,11 +223,11 @@ def readable(rules: Rules, kind: str) -> list[str]:
     return own or names
 
 
-def _stem(value: str) -> str:
-    """What a value says without prefix, case and blanks, by its usual name.
+def stem(value: str) -> str:
+    """A value without case, blanks and prefix, under the name that most use.
 
-    >>> _stem("HTTP/2"), _stem("kubernetes.io-ws"), _stem("k8s.io/h2c")
-    ('h2c', 'ws', 'h2c')
+    >>> stem(" kubernetes.io/H2C"), stem("HTTP/2"), stem("kubernetes.io-ws"), stem("GRPC")
+    ('h2c', 'h2c', 'ws', 'grpc')
     """
     value = _DASHED.sub("", value.strip().casefold())
     stem = value if value in _SYNONYMS else value.rpartition("/")[2]

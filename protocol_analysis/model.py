@@ -51,7 +51,11 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meta:
-    """What every object has. `world` names the cluster, or the fixture, it lives in."""
+    """What every object has. `world` names the cluster, or the fixture, it lives in.
+
+    `annotations` are those that tell of an owner, of a mesh, or of calls; `owners` are what its
+    ownerReferences name, as `Kind name`.
+    """
 
     group: str
     kind: str
@@ -62,6 +66,8 @@ class Meta:
     cluster: str | None = None
     created: str = ""
     labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+    owners: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}".replace(" /", " ")

@@ -19,7 +19,7 @@ from protocol_analysis.readers import base_of, proposed
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.wiring import wire, wired
 
-__all__ = ["ADMISSIONS", "Phase", "Proposal", "asked", "named", "proposal", "shipped"]
+__all__ = ["ADMISSIONS", "Phase", "Proposal", "asked", "entered", "named", "proposal", "shipped"]
 
 SUFFIXES = (".yaml", ".yml", ".json")
 _MOST_BYTES = 1024 * 1024
@@ -53,14 +53,14 @@ def proposal(what: str | Path | Mapping[str, Any]) -> Proposal:
             text = yaml.safe_dump(dict(what), sort_keys=False)
         except yaml.YAMLError as error:
             raise RulesetError(f"proposal {name!r}: {error}") from None
-        return _entered(text, f"proposal {name!r}")
+        return entered(overlaid(text, f"proposal {name!r}"))
     if isinstance(what, str) and not what.endswith(SUFFIXES):
         if what not in shipped():
             raise RulesetError(
                 f"no proposal {what!r}; there are {', '.join(shipped())}, or name a file"
             )
         file = resources.files("protocol_analysis") / "proposals" / f"{what}.yaml"
-        return _entered(file.read_text(encoding="utf-8"), f"proposals/{file.name}")
+        return entered(overlaid(file.read_text(encoding="utf-8"), f"proposals/{file.name}"))
     path = Path(what)
     try:
         with path.open("rb") as stream:
@@ -70,7 +70,7 @@ def proposal(what: str | Path | Mapping[str, Any]) -> Proposal:
         raise RulesetError(f"{path}: cannot be read: {error}") from None
     if len(raw) > _MOST_BYTES:
         raise RulesetError(f"{path}: larger than {_MOST_BYTES // 1024} KiB, no proposal is")
-    return _entered(text, str(path))
+    return entered(overlaid(text, str(path)))
 
 
 def named(text: str) -> str:
@@ -112,9 +112,8 @@ def _parted(text: str) -> tuple[str, str]:
     return (name, release) if at and not text.endswith(SUFFIXES) else (text, "")
 
 
-def _entered(text: str, name: str) -> Proposal:
-    """Read, check, and have it found by its name from now on."""
-    found = overlaid(text, name)
+def entered(found: Proposal) -> Proposal:
+    """The same proposal, which is found by its name from now on."""
     rules.LOADED[found.implementation] = found.ruleset
     wiring.LOADED.pop(found.implementation, None)
     base = found.base.implementation

@@ -13,6 +13,7 @@ from protocol_analysis.model import Meta, Position
 
 Labels = tuple[tuple[str, str], ...]
 IGNORE = "protocol-analysis.dev/ignore"  # the annotation by which an object bears its findings
+CALLS = "protocol-analysis.dev/calls"  # whether a Service's calls stream, which nothing else tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """What runs pods, or a Pod: its pods' labels and containers.
+    """What runs pods, or a Pod: its pods' labels and containers, and annotations about meshes.
 
     `images` are those of a Deployment: that of the gateway tells its release.
     """
@@ -101,4 +102,5 @@ class Workload:
     meta: Meta
     images: tuple[str, ...] = ()
     labels: Labels = ()
+    annotations: Labels = ()
     containers: tuple[Container, ...] = ()

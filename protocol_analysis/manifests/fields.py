@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 
+from protocol_analysis import meshes, owners
 from protocol_analysis.manifests.tree import Mapping, Node, Scalar, Sequence
 from protocol_analysis.model import (
     GATEWAY_API,
@@ -13,6 +15,7 @@ from protocol_analysis.model import (
     Position,
     Problem,
 )
+from protocol_analysis.workloads import CALLS
 
 _TOO_LARGE = 2**31
 
@@ -121,7 +124,25 @@ def meta_of(
         cluster=source.cluster,
         created=text(get(node, "metadata", "creationTimestamp")),
         labels=pairs(get(node, "metadata", "labels")),
+        annotations=telling(get(node, "metadata")),
+        owners=tuple(
+            f"{text(get(each, 'kind'))} {text(get(each, 'name'))}"
+            for each in items(get(node, "metadata", "ownerReferences"))
+        ),
     )
+
+
+def telling(metadata: Node | None) -> tuple[tuple[str, str], ...]:
+    """The annotations that tell of an owner, of a mesh, or of calls; others may hold secrets."""
+    found = get(metadata, "annotations")
+    if not isinstance(found, Mapping) or not found.items:
+        return ()
+    return tuple((key, text(found.items[key])) for key in _telling() if key in found.items)
+
+
+@cache
+def _telling() -> tuple[str, ...]:
+    return (*sorted(owners.annotation_keys()), *sorted(meshes.annotation_keys()), CALLS)
 
 
 def pairs(node: Node | None) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,16 @@ import re
 from collections.abc import Iterator
 
 from protocol_analysis.clues import is_named
-from protocol_analysis.manifests.fields import Source, absent, get, items, meta_of, pairs, text
+from protocol_analysis.manifests.fields import (
+    Source,
+    absent,
+    get,
+    items,
+    meta_of,
+    pairs,
+    telling,
+    text,
+)
 from protocol_analysis.manifests.tree import Mapping, Node, Scalar
 from protocol_analysis.workloads import (
     IGNORE,
@@ -71,6 +80,7 @@ def workload(node: Mapping, source: Source, group: str, kind: str) -> Workload:
         meta=meta_of(node, source, group, kind),
         images=tuple(text(get(item, "image")) for item in containers if kind == "Deployment"),
         labels=pairs(get(template, "metadata", "labels")),
+        annotations=telling(get(template, "metadata")),
         containers=tuple(_container(item, source) for item in (*containers, *sidecars)),
     )
 

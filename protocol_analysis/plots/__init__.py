@@ -28,7 +28,9 @@ from protocol_analysis.plots.implementations import (
 )
 from protocol_analysis.plots.multicluster import dragged_plot, matrix_lines, propagation_plot
 from protocol_analysis.plots.proof import verdict_plot
+from protocol_analysis.plots.rollout import cost_lines, cost_plot, decision_plot, remaining_plot
 from protocol_analysis.plots.steps import steps_plot
+from protocol_analysis.plots.timeline import timeline_lines, timeline_plot
 from protocol_analysis.plots.upgrades import effect_plot, wire_plot
 from protocol_analysis.plots.wild import wild_plot
 
@@ -36,6 +38,9 @@ __all__ = [
     "OUTCOMES",
     "Picture",
     "class_plot",
+    "cost_lines",
+    "cost_plot",
+    "decision_plot",
     "declared_matrix_plot",
     "declared_plot",
     "dragged_plot",
@@ -47,12 +52,15 @@ __all__ = [
     "propagation_plot",
     "quality_plot",
     "quality_shares",
+    "remaining_plot",
     "route_kinds_plot",
     "rulebook_cells",
     "rulebook_plot",
     "rulebook_steps",
     "same_cluster_plot",
     "steps_plot",
+    "timeline_lines",
+    "timeline_plot",
     "undeclared_plot",
     "verdict_plot",
     "wild_plot",

@@ -15,7 +15,8 @@ from protocol_analysis.releases import RulesetError, release_key
 from protocol_analysis.rules import wrong_in_row
 from protocol_analysis.sheets import rows_of
 
-_LATEST = (1_000_000, 0, 0, 0)
+Key = tuple[int, int, int, int]
+_EARLIEST, _LATEST = (0, 0, 0, 0), (1_000_000, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,29 +30,49 @@ class Never:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hazard:
-    """What a value loses with a mesh at some releases; `unless`: unary, or empty."""
+    """What giving up a value costs with a mesh at some releases; `unless`: unary, or empty.
+
+    `effect`: `loses` stands against a rewrite, `note` is only said.
+    """
 
     mesh: str
     value: str
     releases: tuple[str, ...]
+    effect: str
     unless: str
     text: str
     source: str
 
     def holds(self, mesh: str) -> bool:
-        """Whether it is there for a mesh as it is named: `istio@1.26`; without a release, it is.
+        """Whether it is there for a mesh as it is named: `istio@1.26`; without a release, newest.
 
-        >>> [hazards()[0].holds(name) for name in ("istio", "istio@1.24.4", "istio@1.26", "kuma")]
+        >>> [hazards()[1].holds(name) for name in ("istio", "istio@1.24.4", "istio@1.26", "kuma")]
         [True, False, True, False]
         """
+        wanted = self._wanted(mesh)
+        return wanted is not None and any(
+            low <= wanted <= high for low, high in map(_ends, self.releases)
+        )
+
+    def threatens(self, mesh: str) -> bool:
+        """Whether it is there, or will be after an upgrade of the mesh.
+
+        >>> [hazards()[1].threatens(name) for name in ("istio@1.24.4", "kuma")]
+        [True, False]
+        >>> [hazards()[0].threatens(name) for name in ("istio@1.18", "istio@1.24.4")]
+        [True, False]
+        """
+        wanted = self._wanted(mesh)
+        return wanted is not None and any(wanted <= high for _, high in map(_ends, self.releases))
+
+    def _wanted(self, mesh: str) -> Key | None:
         name, at, release = mesh.partition("@")
         if name.removesuffix(" mesh") != self.mesh:
-            return False
-        wanted = _key(release) if at else _LATEST
-        return any(low <= wanted <= high for low, high in map(_ends, self.releases))
+            return None
+        return _key(release) if at else _LATEST
 
 
-def _key(release: str) -> tuple[int, int, int, int]:
+def _key(release: str) -> Key:
     """The order of a release; a line counts as its last patch, what is no release as the newest."""
     name = release if release == "main" or release.startswith("v") else f"v{release}"
     try:
@@ -64,9 +85,10 @@ def _key(release: str) -> tuple[int, int, int, int]:
         return _LATEST
 
 
-def _ends(span: str) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
+def _ends(span: str) -> tuple[Key, Key]:
     low, dots, high = span.partition("..")
-    return _key(low), (_key(high) if high else _LATEST if dots else _key(low))
+    first = _key(low) if low else _EARLIEST
+    return first, (_key(high) if high else _LATEST if dots else first)
 
 
 @cache
@@ -84,10 +106,11 @@ def never() -> dict[str, Never]:
 def hazards() -> tuple[Hazard, ...]:
     """What values lose with meshes.
 
-    >>> [(row.mesh, row.value, row.releases[0]) for row in hazards()]
-    [('istio', 'grpc', 'v1.24.5..v1.24')]
+    >>> [(row.mesh, row.releases[0], row.effect) for row in hazards()][:2]
+    [('istio', '..v1.18', 'loses'), ('istio', 'v1.24.5..v1.24', 'loses')]
     """
-    rows = _rows("hazards.yaml", {"mesh", "value", "releases", "unless", "text", "source"})
+    keys = {"mesh", "value", "releases", "effect", "unless", "text", "source"}
+    rows = _rows("hazards.yaml", keys)
     return tuple(
         Hazard(**{**row, "releases": tuple(row["releases"]), "unless": row.get("unless", "")})
         for row in rows
@@ -102,4 +125,5 @@ def _rows(name: str, keys: set[str]) -> list[dict[str, Any]]:
 
 def _wrong(key: str, value: Any) -> str:
     # In a ruleset these are words of its own.
-    return "" if key in ("unless", "value") and isinstance(value, str) else wrong_in_row(key, value)
+    own = ("unless", "value", "effect")
+    return "" if key in own and isinstance(value, str) else wrong_in_row(key, value)

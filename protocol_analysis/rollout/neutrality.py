@@ -134,11 +134,12 @@ def _stands_against(
         return "another port has the same number; which of them is read depends on the reader"
     for hazard in hazards():
         for mesh in meshes:
-            if hazard.value != old or not hazard.holds(mesh):
+            against = hazard.value == old and hazard.effect == "loses" and hazard.holds(mesh)
+            if not against:
                 continue
             if hazard.unless != "unary" or f"{meta.namespace}/{meta.name}" not in unary:
-                ask = "; --unary where it does not" if hazard.unless else ""
-                return f"{mesh}: {hazard.text}; whether it streams is not known{ask}"
+                ask = "; whether it streams is not known; --unary where it does not"
+                return f"{mesh}: {hazard.text}{ask if hazard.unless else ''}"
     return ""
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from protocol_analysis.manifests.fields import get, text
+from protocol_analysis.manifests.fields import Source, absent, get, meta_of, text
 from protocol_analysis.manifests.nodes import Document, Mapping, Node, Scalar, Sequence
-from protocol_analysis.rollout.owners import owner_of
+from protocol_analysis.owners import owner_of
 from protocol_analysis.rollout.scalars import Refused
+
+_NOWHERE = Source(file="", document=0, world="", cluster=None, namespace="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,10 @@ class Places:
                 whole = node
         if whole is None:
             return Place(scalar, root.line, last_line(root))  # a JSON patch
-        if owner := owner_of(whole):
+        if owner := owner_of(meta_of(whole, _NOWHERE, "", "")):
             raise Refused(str(owner))
+        if not absent(get(whole, "metadata", "uid")):
+            raise Refused("it is of a live cluster: change the manifest it was applied from")
         return Place(scalar, whole.line, last_line(whole))
 
 

@@ -1,0 +1,292 @@
+"""A plan as a document in Markdown: the memo, then the ten points that it has to contain. Pure.
+
+The points are those under which the maintainers of Envoy Gateway and of meshes could accept a plan:
+https://github.com/envoyproxy/gateway/issues/5548 and https://github.com/envoyproxy/gateway/pull/9337
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from protocol_analysis.formats import Columns, Row
+from protocol_analysis.readings import word_of
+from protocol_analysis.rollout.census import INSTEAD
+from protocol_analysis.rollout.debate import positions, precedents
+from protocol_analysis.rollout.deciding import DECISIONS
+from protocol_analysis.rollout.facts import never
+from protocol_analysis.rollout.floors import floors
+from protocol_analysis.rollout.memo import escaped, memo, table
+from protocol_analysis.rollout.planning import Plan
+from protocol_analysis.rollout.splitting import split
+from protocol_analysis.rollout.waves import watched
+from protocol_analysis.rules import ruleset
+
+_WHERE: Columns = {
+    "cluster": lambda r: r["cluster"],
+    "kind": lambda r: r["kind"],
+    "object": lambda r: f"{r['namespace']}/{r['name']}",
+    "port": lambda r: r["port"],
+}
+DECIDED: Columns = {
+    **_WHERE,
+    "value": lambda r: r["appProtocol"],
+    "decision": lambda r: r["decision"],
+    "wave": lambda r: r["wave"],
+    "effect": lambda r: r["effect"],
+    "owner": lambda r: r["owner"]["name"] if r["owner"] else None,
+    "meshes": lambda r: ", ".join(r["meshes"]),
+    "why": lambda r: r["why"],
+    "ask": lambda r: r["ask"],
+}
+
+
+def document(found: Plan, today: str) -> str:
+    """The whole plan.
+
+    >>> from protocol_analysis.reading import read
+    >>> from protocol_analysis.rollout.planning import planned
+    >>> text = document(planned(read("data/sample/east/catalog.yaml").clusters), "2026-11-26")
+    >>> [line for line in text.splitlines() if line.startswith("## ")][:2]
+    ['## 1. No silent removal', '## 2. Three kinds, three problems']
+    """
+    lines = [memo(found, today).rstrip("\n")]
+    for number, (title, section) in enumerate(POINTS.items(), start=1):
+        lines += ["", f"## {number}. {title}", "", *section(found, today)]
+    return "\n".join(lines) + "\n"
+
+
+def _removal(found: Plan, today: str) -> Iterator[str]:
+    del today
+    phases = found.proposal.phases if found.proposal else ()
+    yield f"{escaped(found.proposal.text if found.proposal else f'What {found.design} reads.')}"
+    yield ""
+    rows = [
+        {
+            "release": each.release,
+            "seen": ", ".join(each.surface),
+            "admission": each.admission,
+            "switch": each.switch,
+            "text": each.text,
+        }
+        for each in phases
+    ]
+    yield from table(rows, _named("release", "seen", "admission", "switch", "text"))
+    yield ""
+    yield "No policy for deprecations is written down; what there is are precedents:"
+    yield ""
+    said = [
+        {
+            "what": p.what,
+            "from": p.since,
+            "to": p.until,
+            "lines": p.lines,
+            "text": p.text,
+            "source": p.source,
+        }
+        for p in precedents()
+    ]
+    yield from table(said, _named("what", "from", "to", "lines", "text", "source"), own=True)
+
+
+def _kinds(found: Plan, today: str) -> Iterator[str]:
+    del today
+    counts = Counter(row.use.target.kind for row in found.rows if row.use.declared_as == "grpc")
+    said = {
+        "Backend": "nothing to migrate: its CRD refuses the value, so only code goes",
+        "ServiceImport": "read since v1.9 only, and no release note told: the cheapest to settle",
+        "Service": "the population: what meshes read too stays until its owner says otherwise",
+    }
+    rows = [{"kind": kind, "uses": counts[kind], "problem": text} for kind, text in said.items()]
+    yield from table(rows, _named("kind", "uses", "problem"))
+
+
+def _decided(found: Plan, today: str) -> Iterator[str]:
+    del today
+    yield from table([row.as_dict() for row in found.rows], DECIDED)
+    yield ""
+    yield from (f"- *{word}*: {text}." for word, text in DECISIONS.items() if found.of(word))
+
+
+def _neutrality(found: Plan, today: str) -> Iterator[str]:
+    del today
+    yield "What each reader speaks before and after a rewrite, resolved by its own ruleset:"
+    yield ""
+    rows = [
+        {
+            **row.as_dict(),
+            "reader": c.name,
+            "before": word_of(c.before),
+            "after": word_of(c.after),
+            "of": c.effect,
+            "loss": c.loss,
+        }
+        for row in found.rows
+        if row.use.declared_as == "grpc"
+        for c in row.use.consumers
+    ]
+    columns = {
+        **_WHERE,
+        **_named("reader", "before", "after"),
+        "effect": _get("of"),
+        "loss": _get("loss"),
+    }
+    yield from table(rows, columns)
+    yield ""
+    waiting = found.streaming_unknown
+    yield f"Of {len(waiting)} nobody has said whether their calls stream, so they stay:"
+    yield ""
+    yield from (f"- {escaped(str(row.use))}" for row in waiting)
+    notes = {h.text: h.source for row in found.rows for h in row.hazards}
+    yield ""
+    yield from (f"- {text} ({source})" for text, source in notes.items())
+
+
+def _split(found: Plan, today: str) -> Iterator[str]:
+    del today
+    yield "A Service of its own for the gateway, never a second port on the one that a mesh reads."
+    for row in found.of("gateway-only Service"):
+        cluster = next(c for c in found.clusters if (c.name or "") == row.use.cluster)
+        made = split(cluster.inventory, row, found.meshes)
+        where = escaped(str(row.use))
+        yield ""
+        if made is None:
+            yield f"{where}: its selector is not at hand; write the Service by hand."
+            continue
+        told = escaped(", ".join(made.differs))
+        apart = f"to {told} they are two protocols of one port (AP027): keep it out of the mesh."
+        yield f"{where}: {apart if told else 'every mesh reads both alike.'}"
+        yield ""
+        yield from ("```yaml", *made.text.replace("```", "").splitlines(), "```")
+
+
+def _order(found: Plan, today: str) -> Iterator[str]:
+    del today
+    for wave in found.waves:
+        yield f"### Wave {wave.number}: {wave.name}"
+        yield ""
+        yield f"- Gate: {wave.gate}."
+        yield f"- Steps: {wave.steps}."
+        yield f"- Way back: {wave.rollback}."
+        yield f"- Namespaces: {escaped(', '.join(wave.namespaces))}."
+        yield ""
+        yield from table(
+            [row.as_dict() for row in wave.planned], {**_WHERE, "decision": _get("decision")}
+        )
+        yield ""
+    yield "What to watch, and when to hold:"
+    yield ""
+    rows = [{"number": w.number, "of": w.of, "hold": w.hold} for w in watched()]
+    yield from table(
+        rows, {"number": _get("number"), "where": _get("of"), "hold when": _get("hold")}
+    )
+
+
+def _floors(found: Plan, today: str) -> Iterator[str]:
+    rows = [
+        {
+            "cluster": c.name or "",
+            "reader": c.reader,
+            "end": end,
+            "now": "not known" if not end else "over" if end < today else "supported",
+        }
+        for c in found.clusters
+        for end in (support_end(c.implementation, c.release),)
+    ]
+    yield f"Support of the releases in use, on {today}:"
+    yield ""
+    yield from table(
+        rows,
+        {
+            "cluster": _get("cluster"),
+            "reader": _get("reader"),
+            "support ends": _get("end"),
+            "which is": _get("now"),
+        },
+    )
+    yield ""
+    yield f"From which release on {INSTEAD} is read as HTTP/2 in clear text:"
+    yield ""
+    said = [
+        {
+            "consumer": f.consumer,
+            "kind": f.kind,
+            "since": f.since or "no release known",
+            "grpc": f.speaks,
+            "note": "" if f.verified else "unverified",
+            "text": f.text,
+        }
+        for f in floors()
+    ]
+    yield from table(said, _named("consumer", "kind", "since", "grpc", "note", "text"))
+
+
+def _never(found: Plan, today: str) -> Iterator[str]:
+    del today
+    rows = [
+        {"value": each.value, "why": each.text, "source": each.source} for each in never().values()
+    ]
+    yield from table(rows, _named("value", "why", "source"), own=True)
+    yield ""
+    yield (
+        "Nor what has a BackendTLSPolicy or is for TLS by its name or number, and nothing that a "
+        "chart, an operator or a GitOps controller makes. Found here:"
+    )
+    yield ""
+    yield from table(
+        [row.as_dict() for row in found.of("never")], {**_WHERE, "value": _get("appProtocol")}
+    )
+
+
+def _itself(found: Plan, today: str) -> Iterator[str]:
+    del found, today
+    yield "The memo's last table: documentation, chart, release note, precedence, a condition."
+
+
+def _name(found: Plan, today: str) -> Iterator[str]:
+    del found, today
+    yield (
+        f"{INSTEAD} says how bytes travel, HTTP/2 without TLS, and nothing of the calls on it. "
+        "What is particular to gRPC lives in a GRPCRoute, which needs no value. Who wants a name "
+        "for gRPC itself has to say first whether TLS is meant: for want of that, "
+        "kubernetes.io/grpc was taken back. The proposal `standardise` shows what a prefixed name "
+        "would change here."
+    )
+    yield ""
+    said = [p for p in positions() if p.stance in ("standardise", "retire upstream", "clarify")]
+    rows = [{"date": p.date, "number": p.number, "stance": p.stance, "text": p.text} for p in said]
+    yield from table(rows, _named("date", "number", "stance", "text"), own=True)
+
+
+def support_end(implementation: str, release: str) -> str:
+    """The last day of support of a release's line, as an ISO date; empty where none is known.
+
+    >>> support_end("envoy-gateway", "v1.8.3"), support_end("istio", "v1.19.0")
+    ('2026-11-08', '')
+    """
+    known = ruleset(implementation)
+    about = known.lines.get(".".join(release.split(".")[:2]), {})
+    return about.get("endOfLife", "")
+
+
+def _named(*names: str) -> Columns:
+    return {name: _get(name) for name in names}
+
+
+def _get(name: str) -> Callable[[Row], object]:
+    return lambda row: row[name]
+
+
+Section = Callable[[Plan, str], Iterator[str]]
+POINTS: dict[str, Section] = {
+    "No silent removal": _removal,
+    "Three kinds, three problems": _kinds,
+    "Who reads it, and what is decided": _decided,
+    "Proof that nothing changes": _neutrality,
+    "Gateway-only Services": _split,
+    "Order, and the way back": _order,
+    "Floors": _floors,
+    "Never rewritten": _never,
+    "What Envoy Gateway changes itself": _itself,
+    "A name for gRPC": _name,
+}

@@ -1,0 +1,180 @@
+"""The decision that a plan leads to, as a memo in Markdown: it may be to keep. Pure.
+
+A recommendation is computed from the rows of a plan and says which rows it stands on, and what
+would change it. It is of these manifests: what the rest of the world declares is in the notebook.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from protocol_analysis.formats import Columns, Row, render
+from protocol_analysis.rollout.debate import deliverables
+from protocol_analysis.rollout.deciding import Planned
+from protocol_analysis.rollout.planning import Plan
+
+_LINK = re.compile(r"https://\S+")
+QUESTION = "https://github.com/envoyproxy/gateway/issues/5548"
+RECOMMENDATIONS = {
+    "nothing at hand": "no manifest at hand uses grpc, so the positions decide",
+    "keep on Service": "keep grpc where meshes read the same Services; settle ServiceImport now",
+    "warn, and set no date": "owners have to move first; until they have, a removal breaks routes",
+    "retire": "every use can be rewritten before the removal, and none loses anything",
+}
+DELIVERABLES: Columns = {
+    "what": lambda r: r["item"],
+    "where": lambda r: r["where"],
+    "change": lambda r: r["change"],
+    "source": lambda r: r["source"],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """What the manifests at hand speak for, why, and what would change it."""
+
+    word: str
+    because: tuple[str, ...]
+    would_change: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """It in a sentence."""
+        return RECOMMENDATIONS[self.word]
+
+
+def recommended(found: Plan) -> Recommendation:
+    """What the rows of a plan speak for; of a plan for `keep` nothing is known of a removal.
+
+    >>> from protocol_analysis.reading import read
+    >>> from protocol_analysis.rollout.planning import planned
+    >>> recommended(planned(read("data/sample/east/catalog.yaml").clusters)).word
+    'retire'
+    """
+    uses = [row for row in found.rows if row.use.declared_as == "grpc"]
+    uses = [row for row in uses if row.use.target.kind != "Backend"]
+    meshed = [row for row in uses if row.needed and row.use.of_role("mesh") and not row.open]
+    meshed += [row for row in uses if row.decision in ("GRPCRoute", "gateway-only Service")]
+    waiting = [row for row in uses if row.decision in ("change the owner", "blocked")]
+    if not uses:
+        return Recommendation(
+            word="nothing at hand",
+            because=("the census found no port with grpc",),
+            would_change=("one port with grpc that a mesh reads too",),
+        )
+    if meshed:
+        asked = sum(bool(row.ask) for row in meshed)
+        return Recommendation(
+            word="keep on Service",
+            because=(
+                f"{len(meshed)} of {len(uses)} uses are read by a mesh, and stay for it",
+                f"of {asked} nobody has said whether their calls stream",
+            ),
+            would_change=(
+                "an answer for each of them: protocol-analysis.dev/calls: unary on the Service",
+                "a standard name for gRPC that meshes and gateways both read",
+            ),
+        )
+    if waiting:
+        owners = sorted({row.use.owner.name for row in waiting if row.use.owner})
+        return Recommendation(
+            word="warn, and set no date",
+            because=(
+                f"{len(waiting)} of {len(uses)} uses wait for somebody else",
+                *(f"{_count(waiting, name)} for {name}" for name in owners),
+            ),
+            would_change=("a release of each of these with kubernetes.io/h2c",),
+        )
+    return Recommendation(
+        word="retire",
+        because=(f"{len(uses)} uses, each with a way out that costs no reader anything",),
+        would_change=("a mesh that reads the same Services, which labels do not show here",),
+    )
+
+
+def memo(found: Plan, today: str) -> str:
+    """The memo for the open decision, as Markdown.
+
+    >>> from protocol_analysis.reading import read
+    >>> from protocol_analysis.rollout.planning import planned
+    >>> text = memo(planned(read("data/sample/east/catalog.yaml").clusters), "2026-11-26")
+    >>> text.splitlines()[0]
+    '# Memo: grpc as an appProtocol, 2026-11-26'
+    """
+    return "\n".join(_memo(found, today)) + "\n"
+
+
+def _memo(found: Plan, today: str) -> Iterator[str]:
+    advice = recommended(found)
+    yield f"# Memo: grpc as an appProtocol, {today}"
+    yield ""
+    yield f"For the open decision {QUESTION}, planned against `{found.design}`."
+    yield ""
+    yield f"**{advice.word[0].upper()}{advice.word[1:]}**: {advice.text}."
+    yield ""
+    yield "Because"
+    yield ""
+    yield from (f"- {escaped(each)}" for each in advice.because)
+    yield ""
+    yield "What would change it"
+    yield ""
+    yield from (f"- {escaped(each)}" for each in advice.would_change)
+    yield ""
+    yield "The numbers"
+    yield ""
+    yield from table(list(_numbers(found.rows)), NUMBERS)
+    yield ""
+    yield "What Envoy Gateway has to change itself"
+    yield ""
+    yield from table(list(_deliverables(found)), DELIVERABLES, own=True)
+
+
+NUMBERS: Columns = {
+    "kind": lambda r: r["kind"],
+    "class": lambda r: r["class"],
+    "decision": lambda r: r["decision"],
+    "uses": lambda r: r["uses"],
+}
+
+
+def _numbers(rows: Sequence[Planned]) -> Iterator[Row]:
+    counts = Counter((r.use.target.kind, r.use.declared_as, r.decision) for r in rows)
+    for (kind, declared, decision), count in sorted(counts.items()):
+        yield {"kind": kind, "class": declared, "decision": decision, "uses": count}
+
+
+def _deliverables(found: Plan) -> Iterator[Row]:
+    for each in deliverables():
+        if each.needed_by(found.design):
+            yield {
+                "item": each.item,
+                "where": each.where,
+                "change": each.change,
+                "source": each.source,
+            }
+
+
+def table(rows: Sequence[Row], columns: Columns, *, own: bool = False) -> Iterator[str]:
+    """Rows as lines of a Markdown table, or a line that there is none.
+
+    `own` are rows of this package: their links stay as they are, which those of manifests do not.
+    """
+    for line in render(rows, "markdown", columns, {}).splitlines() if rows else ("None.",):
+        yield _LINK.sub(lambda link: link[0].replace("\\", ""), line) if own else line
+
+
+def escaped(text: str) -> str:
+    r"""What manifests say, as it is in a paragraph of Markdown.
+
+    >>> escaped("a*b")
+    'a\\*b'
+    """
+    line = render([{"text": text}], "markdown", {"text": lambda r: r["text"]}, {})
+    return line.splitlines()[-1].strip("| ")
+
+
+def _count(rows: Sequence[Planned], name: str) -> int:
+    return sum(bool(row.use.owner and row.use.owner.name == name) for row in rows)
