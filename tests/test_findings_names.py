@@ -369,7 +369,58 @@ AP030 = [
     )
 ]
 
-CASES = [*AP005, *AP011, *AP024, *AP026, *AP027, *AP028, *AP030]
+OWNED = {
+    "a label of Helm's": "labels: {app.kubernetes.io/managed-by: Helm}",
+    "the annotation of a release": "annotations: {meta.helm.sh/release-name: shop}",
+    "an ownerReference": "ownerReferences: [{apiVersion: v1, kind: Agent, name: a, uid: u}]",
+    "a label of Flux": "labels: {kustomize.toolkit.fluxcd.io/name: shop}",
+    "an annotation of Argo CD": "annotations: {argocd.argoproj.io/tracking-id: shop}",
+}
+
+
+def owned(by: str, value: str) -> str:
+    return service(value, port="api", more=", selector: {app: a}").replace(
+        "{name: a}", f"{{name: a, {by}}}", 1
+    )
+
+
+PROBED = pod("name: c, image: i, readinessProbe: {grpc: {port: 80}}")
+AP029 = [
+    *(
+        Case(
+            name=f"by {name}",
+            text=owned(by, "h2c") + route(),
+            code="AP029",
+            severities=("info",),
+            message="does not last, as AP003 would have it",
+        )
+        for name, by in OWNED.items()
+    ),
+    *(
+        Case(
+            name=name,
+            text=owned(by, value) + text,
+            code="AP029",
+            severities=severities,
+            message=message,
+            mesh=mesh,
+        )
+        for by in [OWNED["the annotation of a release"]]
+        for name, value, text, mesh, severities, message in (
+            ("for AP001", "", PROBED + route(), "", ("info",), "as AP001 would"),
+            ("for AP002", "grpc", route(), "linkerd", ("info",), "as AP002 would"),
+            ("for nothing", H2C, PROBED + route(), "", (), ""),
+            ("for http, which is well", "http", route(), "", (), ""),
+        )
+    ),
+    Case(
+        name="by nobody",
+        text=service("h2c", more=", selector: {app: a}") + route(),
+        code="AP029",
+    ),
+]
+
+CASES = [*AP005, *AP011, *AP024, *AP026, *AP027, *AP028, *AP029, *AP030]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.code} {case.name}" for case in CASES])

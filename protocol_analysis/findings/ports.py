@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from protocol_analysis.coverage import Coverage
+from protocol_analysis.findings import routes
+from protocol_analysis.findings.catalogue import catalogue
 from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.subject import Subject
 from protocol_analysis.measuring import meaning
-from protocol_analysis.model import Backend, Position, Service, ServicePort, values_of
+from protocol_analysis.model import Backend, Meta, Position, Service, ServicePort, values_of
+from protocol_analysis.owners import owner_of
 from protocol_analysis.portability import meanings
 from protocol_analysis.readings import alone, who, word_of
 from protocol_analysis.resolution import Resolution
@@ -18,12 +21,9 @@ from protocol_analysis.speaking import rules_of
 
 _GRPC = "grpc"
 _ADMITTED = tuple(f"gateway.envoyproxy.io/{name}" for name in ("h2c", "ws", "wss"))
-# Labels by which an object says that another tool writes it.
-_OWNERS = ("app.kubernetes.io/managed-by", "argocd.argoproj.io/instance", "helm.sh/chart")
 _KUBERNETES = ("kubernetes.io", "k8s.io")
 _HTTP2 = ("http2", "http/2")
 _LATER = "before the upgrade see that the workload takes HTTP/2, or drop the value"
-_UNHEARD = ("near miss", "silent fallback", "standard but ignored")
 
 
 def nonstandard_grpc(subject: Subject) -> Iterator[Found]:
@@ -152,17 +152,28 @@ def _of_backend(backend: Backend, text: str, grade: str, key: str, remedy: str) 
         grade=grade,
         key=key,
         remedy=remedy,
+        declares=backend.meta,
     )
 
 
 def owned_elsewhere(subject: Subject) -> Iterator[Found]:
-    """A value that should be mended, on an object that another tool writes."""
-    for row in subject.ports:
-        labels = dict(row.meta.labels)
-        owner = next((f"{key}={labels[key]}" for key in _OWNERS if labels.get(key)), "")
-        if owner and row.kind_of_declaration in _UNHEARD and row.routes:
-            text = f"{_name(row)} is written by another tool ({owner}): an edit here does not last"
-            yield _at(row, text)
+    """What should be mended on an object that another tool writes: an edit there does not last."""
+    asked: dict[Meta, dict[str, Position]] = {}
+    for code, check in _MENDED.items():
+        for found in check(subject):
+            meta, weighs = found.declares, catalogue()[code].severity
+            if meta and weighs(found.by or subject.reader, found.grade, assumed=found.assumed):
+                at = found.position if found.meta == meta else meta.position
+                asked.setdefault(meta, {}).setdefault(code, at)
+    for meta, codes in asked.items():
+        if owner := owner_of(meta):
+            told = f"{owner.name} writes {meta} ({owner.told_by})"
+            yield Found(
+                meta=meta,
+                position=next(iter(codes.values())),
+                message=f"{told}: an edit of it does not last, as {', '.join(codes)} would have it",
+                remedy=f"{owner.change}, and mend it there",
+            )
 
 
 def read_from_a_twin(subject: Subject) -> Iterator[Found]:
@@ -184,6 +195,7 @@ def read_from_a_twin(subject: Subject) -> Iterator[Found]:
                     message=f"{service.meta}: for {port.transport} port {port.number} the value "
                     f"of {transport} port {port.number} is read, which is {said}",
                     key=f"{port.transport} {port.number}",
+                    declares=service.meta,
                     remedy=f"declare the same on both, or list the {port.transport} port first",
                 )
 
@@ -216,10 +228,23 @@ def _name(row: Coverage) -> str:
 def _at(row: Coverage, text: str, **more: object) -> Found:
     # Another value on the same port is another fault.
     names = (str(row.port or ""), *values_of(row.app_protocol))
-    facts = {"key": " ".join(filter(None, names)), **more}
+    facts = {"key": " ".join(filter(None, names)), "declares": row.meta, **more}
     return Found(meta=row.meta, position=row.declared_at, message=text, **facts)  # type: ignore[arg-type]
 
 
+# The checks that ask for another declaration.
+_MENDED = {
+    "AP001": routes.hint_missing,
+    "AP002": nonstandard_grpc,
+    "AP003": near_miss,
+    "AP010": routes.unsupported,
+    "AP012": routes.opaque_behind_http,
+    "AP017": routes.websocket_on_grpc,
+    "AP019": import_unheard,
+    "AP021": backend_vocabulary,
+    "AP022": routes.value_on_l4,
+    "AP032": read_from_a_twin,
+}
 CHECKS = {
     "AP002": nonstandard_grpc,
     "AP003": near_miss,

@@ -294,6 +294,7 @@ def _of_reference(answer: Resolution, text: str, grade: str = "") -> Found:
         by=who(answer),
         grade=grade,
         key=" ".join(filter(None, names)),
+        declares=answer.target,
     )
 
 
