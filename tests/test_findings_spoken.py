@@ -212,6 +212,7 @@ AP003 = [
             ("ws", secured(), "1.5", (), ""),  # nothing is read that says so
             ("kubernetes.io/http", "", "1.9", ("warning",), "write http, or nothing"),
             ("http", "", "1.9", (), ""),
+            ("kubernetes.io/https", "", "1.9", ("warning",), "write https"),
             ("kubernetes.io/tunnel", "", "1.9", (), ""),
         )
     ),
@@ -271,6 +272,7 @@ ONE_FAULT = [
         (ENVOY, "tls", "AP006", ("warning",)),
         (ENVOY, "tls", "AP012", ()),
         (ENVOY, "wss", "AP006", ("error",)),
+        (ENVOY, "kubernetes.io/https", "AP006", ("warning",)),
     )
 ] + [
     Case(

@@ -48,7 +48,7 @@ def check(
     >>> from protocol_analysis.manifests import load
     >>> found = check(load("data/sample"), release="1.8", select=["AP003"])
     >>> found[0].code, found[0].severity
-    ('AP003', 'error')
+    ('AP003', 'warning')
     """
     chosen = codes(select, ignore)
     subject = Subject(inventory, implementation, release, meshes)

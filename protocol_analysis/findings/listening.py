@@ -17,6 +17,7 @@ from protocol_analysis.readings import who
 _BOTH = ("GRPCRoute", "HTTPRoute")
 _NO_LISTENER = ("GRPC", "H2", "H2C", "HTTP2")
 _MOST_LISTENERS = 64  # that a Gateway may have
+_LONGEST_HOSTNAME = 253
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,19 +148,51 @@ def same_hostnames(subject: Subject) -> Iterator[Found]:
             hung.setdefault((by, spot), {})[route] = parents
     told: set[tuple[Reader, Meta, Meta]] = set()
     for (by, _), routes in hung.items():
-        of_kind = {kind: [meta for meta in routes if meta.kind == kind] for kind in _BOTH}
-        for grpc, http in product(*of_kind.values()):
-            meet = any(starmap(_meet, product(routes[grpc], routes[http])))
-            shared = _in_common(subject.routes[grpc], subject.routes[http])
-            if meet and shared and (by, grpc, http) not in told:
-                told.add((by, grpc, http))
+        for grpc, http in _alike([subject.routes[meta] for meta in routes]):
+            key = (by, grpc.meta, http.meta)
+            meet = any(starmap(_meet, product(routes[grpc.meta], routes[http.meta])))
+            if meet and key not in told:
+                told.add(key)
                 yield Found(
-                    meta=grpc,
-                    position=grpc.position,
-                    message=f"{grpc} and {http} both take {shared}",
+                    meta=grpc.meta,
+                    position=grpc.meta.position,
+                    message=f"{grpc.meta} and {http.meta} both take {_in_common(grpc, http)}",
                     by=by,
-                    key=str(http),
+                    key=str(http.meta),
                 )
+
+
+def _alike(routes: Sequence[Route]) -> Iterator[tuple[Route, Route]]:
+    """The GRPCRoutes and HTTPRoutes of which a hostname of one is, or covers, one of the other.
+
+    By name, since one by one thousands of routes would take for ever.
+    """
+    grpcs, https = ([each for each in routes if each.meta.kind == kind] for kind in _BOTH)
+    named: dict[str, list[Route]] = {}
+    covered: dict[str, list[Route]] = {}
+    for http in https:
+        for name in http.hostnames or ("",):
+            named.setdefault(name, []).append(http)
+            for wide in _wildcards(name):
+                covered.setdefault(wide, []).append(http)
+    for grpc in grpcs:
+        found = list(named.get("", ())) if grpc.hostnames else https
+        for name in grpc.hostnames:
+            found += [*named.get(name, ()), *covered.get(name, ())]
+            found += [http for wide in _wildcards(name) for http in named.get(wide, ())]
+        yield from ((grpc, http) for http in {id(http): http for http in found}.values())
+
+
+def _wildcards(name: str) -> Iterator[str]:
+    """The wildcards that cover a hostname; none where it is longer than any can be.
+
+    >>> list(_wildcards("a.example.com")), list(_wildcards("*.com"))
+    (['*.example.com', '*.com'], [])
+    """
+    rest = name if len(name) <= _LONGEST_HOSTNAME else ""
+    while rest := rest.partition(".")[2]:
+        if f"*.{rest}" != name:
+            yield f"*.{rest}"
 
 
 def _spots(subject: Subject, route: Route) -> Iterator[tuple[Hashable, list[ObjectRef]]]:

@@ -101,7 +101,7 @@ def _instead(row: Coverage, meant: str) -> str:
         )
     if meant == _GRPC:
         return "write kubernetes.io/h2c, or grpc where all that read the port take it"
-    return f"write {meant}" if row.meant else f"write {meant}, or nothing where HTTP is meant"
+    return f"write {meant}, or nothing" if meant == "http" else f"write {meant}"
 
 
 def import_unheard(subject: Subject) -> Iterator[Found]:

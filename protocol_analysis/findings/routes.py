@@ -22,7 +22,8 @@ from protocol_analysis.speaking import rules_of
 
 L7, L4 = ("HTTPRoute", "GRPCRoute"), ("TLSRoute", "TCPRoute", "UDPRoute")
 _WSS = ("kubernetes.io/wss", "gateway.envoyproxy.io/wss")
-_TLS = {**dict.fromkeys((*_WSS, "wss"), "wss"), "https": "https", "tls": "https"}
+_HTTPS = ("https", "tls", "kubernetes.io/https")  # the last is no value, and says it all the same
+_TLS = {**dict.fromkeys((*_WSS, "wss"), "wss"), **dict.fromkeys(_HTTPS, "https")}
 _OPAQUE = ("tcp", "tls", "linkerd.io/opaque", "linkerd.io/tcp")
 _WEBSOCKET = ("/ws", "/wss")
 _PROXIED = "upgrade to v1.9, or drop proxyProtocol"
