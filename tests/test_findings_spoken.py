@@ -189,6 +189,17 @@ AP021 = [
     )
 ]
 
+AP021.append(
+    Case(
+        name="h2c and ws, of which another reads nothing",
+        text=backend(", appProtocols: [gateway.envoyproxy.io/h2c, gateway.envoyproxy.io/ws]"),
+        code="AP021",
+        severities=("error",),
+        implementation="contour",
+        message="h2c and WebSocket exclude each other",
+    )
+)
+
 AP003 = [
     *(
         Case(

@@ -127,7 +127,7 @@ def import_unheard(subject: Subject) -> Iterator[Found]:
 
 def backend_vocabulary(subject: Subject) -> Iterator[Found]:
     """Values that a Backend may not have, doubles, and ws beside h2c."""
-    spoken = {row.meta: word_of(row.resolution) for row in subject.ports}
+    spoken = {row.meta: word_of(row.resolution) for row in subject.ports if row.resolution.sent}
     for backend in subject.inventory.backends:
         values = values_of(backend.app_protocol)
         for value in dict.fromkeys(values):
@@ -140,7 +140,8 @@ def backend_vocabulary(subject: Subject) -> Iterator[Found]:
                 yield _of_backend(backend, text, "doubled", f"twice {value}", "name it once")
         if _ADMITTED[0] in values and {*_ADMITTED[1:]} & set(values):
             text = f"{backend.meta}: h2c and WebSocket exclude each other"
-            text += f"; {subject.reader} speaks {spoken[backend.meta]}"
+            word = spoken.get(backend.meta)
+            text += f"; {subject.reader} speaks {word}" if word else ""
             yield _of_backend(backend, text, "at odds", "both", "name one of them")
 
 
