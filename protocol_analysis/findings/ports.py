@@ -14,12 +14,14 @@ from protocol_analysis.measuring import meaning
 from protocol_analysis.model import Backend, Meta, Position, Service, ServicePort, values_of
 from protocol_analysis.owners import owner_of
 from protocol_analysis.portability import meanings
+from protocol_analysis.readers import base_of
 from protocol_analysis.readings import alone, who, word_of
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.resolver import TRANSPORTS
 from protocol_analysis.speaking import rules_of
 
 _GRPC = "grpc"
+_OURS = "envoy-gateway"
 _ADMITTED = tuple(f"gateway.envoyproxy.io/{name}" for name in ("h2c", "ws", "wss"))
 _KUBERNETES = ("kubernetes.io", "k8s.io")
 _HTTP2 = ("http2", "http/2")
@@ -91,8 +93,9 @@ def _instead(row: Coverage, meant: str) -> str:
     """What to write instead, which over TLS may be nothing."""
     fact = meaning(meant)
     http2 = bool(fact and fact.upstream == "h2")
-    if http2 and row.tls:
-        release = "" if row.upstream == "auto" else ", from v1.6 on"
+    by_alpn = row.upstream == "auto"
+    if http2 and row.tls and (by_alpn or base_of(row.resolution.implementation) == _OURS):
+        release = "" if by_alpn else ", from v1.6 on"
         return f"declare nothing: over TLS the two ends agree upon HTTP/2 by ALPN{release}"
     if str(row.app_protocol).strip().casefold() in _HTTP2:
         return (
