@@ -18,7 +18,7 @@ LOOKS = ("name", "number", "dialled", "probe", "reference", "policy", "annotatio
 _CHOICES = {
     "looks": LOOKS,
     "part": ("whole", "first", "last"),
-    "takes": ("value", "json", "ports", "services"),
+    "takes": ("value", "json", "ports", "services", "key"),
     "tls": ("yes", "no", "any"),
 }
 _ONLY_OF = {"part": ("name",), **dict.fromkeys(("annotation", "kinds", "takes"), ("annotation",))}
@@ -99,6 +99,15 @@ class Clue:
         }[self.part]
         return max(filter(fits, self.says), key=len, default=None)
 
+    def names(self, key: str) -> bool:
+        """Whether it is about an annotation; where it takes the key, a port stands before it.
+
+        >>> clue = next(clue for clue in clues() if clue.id == "kuma-protocol")
+        >>> clue.names("8080.service.kuma.io/protocol"), clue.names("service.kuma.io/protocol")
+        (True, False)
+        """
+        return self.annotation == (key.partition(".")[2] if self.takes == "key" else key)
+
     def of_value(self, value: str) -> str | None:
         """The word of `says` that an annotation's value is, in any case."""
         value = value.strip().casefold()
@@ -124,6 +133,16 @@ def declared_values() -> Mapping[str, Fact]:
 def annotation_keys() -> frozenset[str]:
     """The annotations that some clue names; no others are kept of any manifest."""
     return frozenset(clue.annotation for clue in clues() if clue.annotation)
+
+
+def is_named(key: str) -> bool:
+    """Whether some clue names an annotation.
+
+    >>> is_named("konghq.com/protocol"), is_named("example.com/secret")
+    (True, False)
+    """
+    known = annotation_keys() & {key, key.partition(".")[2]}
+    return bool(known) and any(clue.names(key) for clue in clues())
 
 
 def fact(said: str) -> Fact:

@@ -12,6 +12,7 @@ none declared          nothing is declared
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ from protocol_analysis.speaking import rules_of
 Port = tuple[Meta, int | None, str | None]  # number and transport; a Backend has neither
 CLASSES = ("recognised", "standard but ignored", "near miss", "silent fallback", "none declared")
 # The same thing under another name; the right-hand side is what a recognised value ends in.
-_SYNONYMS = {"http2": "h2c", "h2": "h2c", "websocket": "ws", "websockets": "ws"}
+_SYNONYMS = {"http/2": "h2c", "http2": "h2c", "h2": "h2c", "websocket": "ws", "websockets": "ws"}
+_DASHED = re.compile(r"(?:kubernetes|k8s)\.io-")  # a prefix, with a dash for its slash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,8 +226,9 @@ def readable(rules: Rules, kind: str) -> list[str]:
 def stem(value: str) -> str:
     """A value without case, blanks and prefix, under the name that most use.
 
-    >>> stem(" kubernetes.io/H2C"), stem("http2"), stem("GRPC")
-    ('h2c', 'h2c', 'grpc')
+    >>> stem(" kubernetes.io/H2C"), stem("HTTP/2"), stem("kubernetes.io-ws"), stem("GRPC")
+    ('h2c', 'h2c', 'ws', 'grpc')
     """
-    stem = value.strip().casefold().rpartition("/")[2]
+    value = _DASHED.sub("", value.strip().casefold())
+    stem = value if value in _SYNONYMS else value.rpartition("/")[2]
     return _SYNONYMS.get(stem, stem)

@@ -117,7 +117,7 @@ def _annotated(exposure: Exposure) -> dict[PortKey, Heard]:
 
 def _naming(annotation: Annotation, kind: str) -> Iterator[Clue]:
     for clue in _looking_at("annotation"):
-        if clue.annotation == annotation.key and kind in clue.kinds:
+        if clue.names(annotation.key) and kind in clue.kinds:
             yield clue
 
 
@@ -128,6 +128,8 @@ def _said(clue: Clue, annotation: Annotation) -> Iterator[tuple[PortKey, Evidenc
         values = {_key(item): LISTED for item in annotation.value.split(",") if item.strip()}
     elif clue.takes == "json":
         values = {_key(port): value for port, value in _by_port(annotation.value).items()}
+    elif clue.takes == "key":
+        values = {_key(annotation.key.partition(".")[0]): annotation.value}
     else:
         values = {None: annotation.value}
     for key, value in values.items():

@@ -90,7 +90,8 @@ class Listener:
     """A listener of a Gateway or of a ListenerSet, and which routes it takes.
 
     `kinds` is empty where its protocol decides; `takes_from` is Same, All, Selector or None, as
-    in Gateway API, and `of_namespace` the labels that a Selector wants.
+    in Gateway API, and `of_namespace` the labels that a Selector wants. `certificates` are what its
+    TLS names, a Secret as a rule; what is in it is never read.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Listener:
     kinds: tuple[str, ...] = ()
     takes_from: str = "Same"
     of_namespace: tuple[Wanted, ...] = ()
+    certificates: tuple[ObjectRef, ...] = ()
     position: Position
 
 

@@ -53,11 +53,12 @@ class IngressBackend:
 
     name: str
     port: int | str | None
+    position: Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingress:
-    """An Ingress, for what its annotations say of its backends."""
+    """An Ingress: its backends, and what its annotations say of them."""
 
     meta: Meta
     backends: tuple[IngressBackend, ...] = ()
@@ -71,11 +72,12 @@ class ContainerPort:
     number: int | None
     name: str = ""
     transport: str = "TCP"
+    position: Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """A probe by how it asks (grpc, http, https, grpc_health_probe) and which port."""
+    """A probe by how it asks (grpc, http, https, tcp, grpc_health_probe) and which port."""
 
     way: str
     port: int | str

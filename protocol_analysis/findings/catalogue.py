@@ -20,16 +20,20 @@ from protocol_analysis.sheets import Sheet, not_a_text, shown
 
 SEVERITIES = ("error", "warning", "info")
 _KEYS = {"code", "title", "severity", "meaning", "remedy", "references", "bad", "good"}
-_LINE = {"for", "releases", "grade", "is"}
+_LINE = {"for", "releases", "grade", "is", "assumed"}
 _OPTIONAL = {"shows", "measured"}
 _CELL = {"config", "server", "client"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
-    """One line of a rule's severity: for whom, at which releases, of which grade of evidence."""
+    """One line of a rule's severity: for whom, at which releases, of which grade of evidence.
+
+    `assumed` is how bad it is where nobody has told the release; as bad, where it is empty.
+    """
 
     severity: str
+    assumed: str = ""
     implementation: str = ""
     releases: frozenset[str] | None = None
     grade: str = ""
@@ -65,9 +69,10 @@ class Rule:
     shows: str = ""
     measured: tuple[tuple[str, str, str], ...] = ()
 
-    def severity(self, by: Reader, grade: str = "") -> str | None:
+    def severity(self, by: Reader, grade: str = "", *, assumed: bool = False) -> str | None:
         """How bad a finding is for a reader; None where the rule is not about it."""
-        return next((w.severity for w in self.weights if w.fits(by, grade)), None)
+        fits = (weight for weight in self.weights if weight.fits(by, grade))
+        return next(((assumed and each.assumed) or each.severity for each in fits), None)
 
     @property
     def worst(self) -> str:
@@ -143,6 +148,7 @@ def _weight(sheet: Sheet, raw: Any, line: int) -> Weight | None:
             sheet.error(sheet.lines[id(raw), "releases"], str(error))
     return Weight(
         severity=raw["is"],
+        assumed=raw.get("assumed", ""),
         implementation=name,
         releases=releases,
         grade=raw.get("grade", ""),
@@ -166,9 +172,9 @@ def _wrong(key: str, value: Any) -> str:
 
 def _wrong_in_line(key: str, value: Any) -> str:
     """What is wrong with a value of a line of a severity."""
-    if key == "is":
+    if key in ("is", "assumed"):
         known = ", ".join(SEVERITIES)
-        return "" if value in SEVERITIES else f"is: {shown(value)}; write one of {known}"
+        return "" if value in SEVERITIES else f"{key}: {shown(value)}; write one of {known}"
     if key == "for":
         name, _, role = str(value).partition(" ")
         is_known = name in implementations() and role in ("", "mesh", "gateway")

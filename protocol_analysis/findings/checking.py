@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from protocol_analysis.findings import ports, routes, rules_of_routes, sharing, traffic
+from protocol_analysis.findings import (
+    listening,
+    names,
+    ports,
+    routes,
+    rules_of_routes,
+    sharing,
+    traffic,
+)
 from protocol_analysis.findings.catalogue import SEVERITIES, catalogue
 from protocol_analysis.findings.finding import Finding, Found
 from protocol_analysis.findings.subject import Subject
@@ -15,9 +23,11 @@ from protocol_analysis.releases import RulesetError
 Check = Callable[[Subject], Iterator[Found]]
 CHECKS: Mapping[str, Check] = {
     **ports.CHECKS,
+    **names.CHECKS,
     **routes.CHECKS,
     **rules_of_routes.CHECKS,
     **sharing.CHECKS,
+    **listening.CHECKS,
     **traffic.CHECKS,
 }
 
@@ -38,7 +48,7 @@ def check(
     >>> from protocol_analysis.manifests import load
     >>> found = check(load("data/sample"), release="1.8", select=["AP003"])
     >>> found[0].code, found[0].severity
-    ('AP003', 'error')
+    ('AP003', 'warning')
     """
     chosen = codes(select, ignore)
     subject = Subject(inventory, implementation, release, meshes)
@@ -77,7 +87,7 @@ def weighed(code: str, founds: Iterable[Found], reader: Reader) -> Iterator[Find
     rule = catalogue()[code]
     for found in founds:
         by = found.by or reader
-        if severity := rule.severity(by, found.grade):
+        if severity := rule.severity(by, found.grade, assumed=found.assumed):
             yield Finding(
                 rule=rule,
                 severity=severity,

@@ -21,6 +21,8 @@ class Found:
     `by` is None where it is about the gateway that is asked. `remedy` is what to do in this very
     case, else the rule's own. `key` tells findings of one object apart where positions may move:
     names and values, no index. What is alike in all of it is told apart by `running` numbers.
+    `assumed`: nobody has told the release of its reader. `declares` is the object whose declaration
+    is to be mended, where one is.
     """
 
     meta: Meta
@@ -30,6 +32,8 @@ class Found:
     grade: str = ""
     remedy: str = ""
     key: str = ""
+    assumed: bool = False
+    declares: Meta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from protocol_analysis.workloads import IGNORE
 _INDEX = "README.md"
 _MADE = "<!-- Made from protocol_analysis/findings/catalogue.yaml by `make docs`. -->"
 _EVERYBODY = "everybody"
+_ASSUMED = 4  # the column of what holds where the release is not told
 
 
 def pages() -> Mapping[str, str]:
@@ -60,11 +61,13 @@ def _index(rules: Iterable[Rule]) -> str:
 
 def _severities(rule: Rule) -> str:
     """A table of the lines, of which the first that fits counts; no column that tells nothing."""
-    lines = [(w.severity, _reader(w), _releases(w), w.grade) for w in rule.weights]
-    heads = ("severity", "for", "releases", "case")
+    lines = [(w.severity, _reader(w), _releases(w), w.grade, w.assumed) for w in rule.weights]
+    heads = ("severity", "for", "releases", "case", "where the release is not told")
     told = [at for at in range(len(heads)) if any(line[at] for line in lines)]
     rows = [heads, ["---"] * len(heads), *lines]
-    cells = ([_cell(row[at] or "any") for at in told] for row in rows)
+    cells = (
+        [_cell(row[at] or ("the same" if at == _ASSUMED else "any")) for at in told] for row in rows
+    )
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 

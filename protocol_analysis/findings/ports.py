@@ -1,4 +1,4 @@
-"""Checks of what a port declares: names that nobody reads, or not as meant, or that contradict."""
+"""Checks of what a port declares: values that nobody reads, or not as they are meant."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from protocol_analysis.coverage import Coverage
+from protocol_analysis.findings import routes
+from protocol_analysis.findings.catalogue import catalogue
 from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.subject import Subject
 from protocol_analysis.measuring import meaning
-from protocol_analysis.model import Backend, Position, Service, ServicePort, values_of
+from protocol_analysis.model import Backend, Meta, Position, Service, ServicePort, values_of
+from protocol_analysis.owners import owner_of
 from protocol_analysis.portability import meanings
+from protocol_analysis.readers import base_of
 from protocol_analysis.readings import alone, who, word_of
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.resolver import TRANSPORTS
 from protocol_analysis.speaking import rules_of
 
 _GRPC = "grpc"
+_OURS = "envoy-gateway"
 _ADMITTED = tuple(f"gateway.envoyproxy.io/{name}" for name in ("h2c", "ws", "wss"))
-# Labels by which an object says that another tool writes it.
-_OWNERS = ("app.kubernetes.io/managed-by", "argocd.argoproj.io/instance", "helm.sh/chart")
-_UNHEARD = ("near miss", "silent fallback", "standard but ignored")
+_KUBERNETES = ("kubernetes.io", "k8s.io")
+_HTTP2 = ("http2", "http/2")
+_LATER = "before the upgrade see that the workload takes HTTP/2, or drop the value"
 
 
 def nonstandard_grpc(subject: Subject) -> Iterator[Found]:
@@ -54,16 +59,52 @@ def _breaks_grpc(subject: Subject, answer: Resolution) -> bool:
 
 
 def near_miss(subject: Subject) -> Iterator[Found]:
-    """A value that is not read, and nearly one that is."""
+    """A value that is not read, and nearly one that is, or that Kubernetes nearly has."""
     for row in subject.ports:
-        if row.kind_of_declaration == "near miss" and subject.reads(row):
-            routed = any(answer.route.kind == "HTTPRoute" for answer in subject.leads(row))
-            value = ", ".join(values_of(row.app_protocol))
-            text = f"{_name(row)}: {subject.reader} does not read {value!r}"
-            remedy = f"write {row.meant}"
-            if value.upper() == "HTTP2":
-                remedy += "; to GKE HTTP2 is HTTP/2 over TLS: then a BackendTLSPolicy is meant"
-            yield _at(row, text, grade="routed" if routed else "unrouted", remedy=remedy)
+        meant = row.meant if row.kind_of_declaration == "near miss" else _bare(row)
+        # What a Backend may not have is refused, which has a rule of its own.
+        if not meant or not subject.reads(row) or row.meta.kind == "Backend":
+            continue
+        harmed = [a for a in subject.leads(row) if who(a) == subject.reader and _harmed(a, meant)]
+        text = f"{_name(row)}: {subject.reader} does not read {str(row.app_protocol)!r}"
+        text += f" and speaks {word_of(harmed[0])} to it" if harmed else ""
+        grade = "harmful" if harmed else "harmless"
+        yield _at(row, text, grade=grade, remedy=_instead(row, meant))
+
+
+def _bare(row: Coverage) -> str:
+    """The everyday name behind a prefix of Kubernetes, which has no such value."""
+    value = str(row.app_protocol or "").strip().casefold()
+    prefix, _, bare = value.rpartition("/")
+    unread = row.kind_of_declaration == "silent fallback" and prefix in _KUBERNETES
+    return bare if unread and meaning(bare) and not meaning(value) else ""
+
+
+def _harmed(answer: Resolution, meant: str) -> bool:
+    """Whether an HTTPRoute's backend is spoken to otherwise than was meant; of TLS see AP006."""
+    fact = meaning(meant)
+    if answer.route.kind != "HTTPRoute" or not answer.sent or not fact or not fact.upstream:
+        return False
+    fine = {fact.upstream, "client", *(("auto",) if fact.upstream == "h2" else ())}
+    return not {answer.upstream, *(word for _, word in answer.by_gateway)} - {None} <= fine
+
+
+def _instead(row: Coverage, meant: str) -> str:
+    """What to write instead, which over TLS may be nothing."""
+    fact = meaning(meant)
+    http2 = bool(fact and fact.upstream == "h2")
+    by_alpn = row.upstream == "auto"
+    if http2 and row.tls and (by_alpn or base_of(row.resolution.implementation) == _OURS):
+        release = "" if by_alpn else ", from v1.6 on"
+        return f"declare nothing: over TLS the two ends agree upon HTTP/2 by ALPN{release}"
+    if str(row.app_protocol).strip().casefold() in _HTTP2:
+        return (
+            f"say which is meant: {meant} for HTTP/2 in the clear, as Istio has http2, "
+            "or a BackendTLSPolicy for HTTP/2 over TLS, as GKE has HTTP2"
+        )
+    if meant == _GRPC:
+        return "write kubernetes.io/h2c, or grpc where all that read the port take it"
+    return f"write {meant}, or nothing" if meant == "http" else f"write {meant}"
 
 
 def import_unheard(subject: Subject) -> Iterator[Found]:
@@ -75,39 +116,21 @@ def import_unheard(subject: Subject) -> Iterator[Found]:
         unheard = row.meta.kind == "ServiceImport" and not row.recognised and not near
         if not unheard or not meant or meant.upstream != "h2":
             continue
-        spoken = {word_of(a) for a in subject.leads(row) if a.route.kind == "HTTPRoute" and a.sent}
+        leads = subject.leads(row)
+        spoken = {word_of(a) for a in leads if a.route.kind == "HTTPRoute" and a.sent}
         wrong = sorted(word for word in spoken if word.startswith(("http/1.1", "auto")))
+        text = f"{_name(row)} declares {row.app_protocol}"
         if wrong:
-            text = f"{_name(row)} declares {row.app_protocol}; {subject.reader} speaks {wrong[-1]}"
+            text += f"; {subject.reader} speaks {wrong[-1]}"
             yield _at(row, text, grade="by ALPN" if wrong == ["auto+tls"] else "lost")
-
-
-def name_contradicts(subject: Subject) -> Iterator[Found]:
-    """The name of a port says another protocol than its appProtocol."""
-    yield from _clue_contradicts(subject, "name")
-
-
-def annotation_contradicts(subject: Subject) -> Iterator[Found]:
-    """An annotation that another gateway reads says another protocol than the appProtocol."""
-    yield from _clue_contradicts(subject, "annotation")
-
-
-def _clue_contradicts(subject: Subject, looks: str) -> Iterator[Found]:
-    for service, port in subject.declared():
-        meant = meaning(port.app_protocol)
-        for clue in subject.clues.get((service.meta, port.number), ()) if meant else ():
-            if clue.clue.looks == looks and meant and not meant.fits(clue.fact):
-                yield Found(
-                    meta=service.meta,
-                    position=port.where,
-                    message=f"{service.meta} port {port.number}: {clue.found} says {clue.fact}, "
-                    f"appProtocol {port.app_protocol} says {meant}",
-                    key=f"{port.number} {clue.clue.id} {port.app_protocol}",
-                )
+        # What a route of another kind leads to is spoken the same before and after.
+        elif row.app_protocol == _GRPC and (spoken or not leads) and subject.reads(row):
+            yield _at(row, f"{text}, which counts from v1.9 on", grade="later", remedy=_LATER)
 
 
 def backend_vocabulary(subject: Subject) -> Iterator[Found]:
     """Values that a Backend may not have, doubles, and ws beside h2c."""
+    spoken = {row.meta: word_of(row.resolution) for row in subject.ports if row.resolution.sent}
     for backend in subject.inventory.backends:
         values = values_of(backend.app_protocol)
         for value in dict.fromkeys(values):
@@ -117,10 +140,12 @@ def backend_vocabulary(subject: Subject) -> Iterator[Found]:
                 yield _of_backend(backend, text, "refused", value, remedy)
             if values.count(value) > 1:
                 text = f"{backend.meta}: {value!r} stands twice"
-                yield _of_backend(backend, text, "doubtful", f"twice {value}", "name it once")
+                yield _of_backend(backend, text, "doubled", f"twice {value}", "name it once")
         if _ADMITTED[0] in values and {*_ADMITTED[1:]} & set(values):
-            text = f"{backend.meta}: h2c and WebSocket exclude each other; HTTP/1.1 wins"
-            yield _of_backend(backend, text, "doubtful", "both", "name one of them")
+            text = f"{backend.meta}: h2c and WebSocket exclude each other"
+            word = spoken.get(backend.meta)
+            text += f"; {subject.reader} speaks {word}" if word else ""
+            yield _of_backend(backend, text, "at odds", "both", "name one of them")
 
 
 def _of_backend(backend: Backend, text: str, grade: str, key: str, remedy: str) -> Found:
@@ -131,40 +156,28 @@ def _of_backend(backend: Backend, text: str, grade: str, key: str, remedy: str) 
         grade=grade,
         key=key,
         remedy=remedy,
+        declares=backend.meta,
     )
 
 
 def owned_elsewhere(subject: Subject) -> Iterator[Found]:
-    """A value that should be mended, on an object that another tool writes."""
-    for row in subject.ports:
-        labels = dict(row.meta.labels)
-        owner = next((f"{key}={labels[key]}" for key in _OWNERS if labels.get(key)), "")
-        if owner and row.kind_of_declaration in _UNHEARD and row.routes:
-            text = f"{_name(row)} is written by another tool ({owner}): an edit here does not last"
-            yield _at(row, text)
-
-
-def port_names(subject: Subject) -> Iterator[Found]:
-    """A value of appProtocol as the name of a port, or where the name of a port is wanted."""
-    for service in (*subject.inventory.services, *subject.inventory.service_imports):
-        for port in service.ports:
-            if "/" in port.name:
-                yield Found(
-                    meta=service.meta,
-                    position=port.position,
-                    message=f"{service.meta}: {port.name!r} is no name of a port",
-                    key=port.name,
-                )
-    for workload in subject.inventory.workloads:
-        for container in workload.containers:
-            for probe in container.probes:
-                if isinstance(probe.port, str) and "/" in probe.port:
-                    yield Found(
-                        meta=workload.meta,
-                        position=probe.position,
-                        message=f"{workload.meta}: a probe asks port {probe.port!r}",
-                        key=probe.port,
-                    )
+    """What should be mended on an object that another tool writes: an edit there does not last."""
+    asked: dict[Meta, dict[str, Position]] = {}
+    for code, check in _MENDED.items():
+        for found in check(subject):
+            meta, weighs = found.declares, catalogue()[code].severity
+            if meta and weighs(found.by or subject.reader, found.grade, assumed=found.assumed):
+                at = found.position if found.meta == meta else meta.position
+                asked.setdefault(meta, {}).setdefault(code, at)
+    for meta, codes in asked.items():
+        if owner := owner_of(meta):
+            told = f"{owner.name} writes {meta} ({owner.told_by})"
+            yield Found(
+                meta=meta,
+                position=next(iter(codes.values())),
+                message=f"{told}: an edit of it does not last, as {', '.join(codes)} would have it",
+                remedy=f"{owner.change}, and mend it there",
+            )
 
 
 def read_from_a_twin(subject: Subject) -> Iterator[Found]:
@@ -186,6 +199,7 @@ def read_from_a_twin(subject: Subject) -> Iterator[Found]:
                     message=f"{service.meta}: for {port.transport} port {port.number} the value "
                     f"of {transport} port {port.number} is read, which is {said}",
                     key=f"{port.transport} {port.number}",
+                    declares=service.meta,
                     remedy=f"declare the same on both, or list the {port.transport} port first",
                 )
 
@@ -218,18 +232,28 @@ def _name(row: Coverage) -> str:
 def _at(row: Coverage, text: str, **more: object) -> Found:
     # Another value on the same port is another fault.
     names = (str(row.port or ""), *values_of(row.app_protocol))
-    facts = {"key": " ".join(filter(None, names)), **more}
+    facts = {"key": " ".join(filter(None, names)), "declares": row.meta, **more}
     return Found(meta=row.meta, position=row.declared_at, message=text, **facts)  # type: ignore[arg-type]
 
 
+# The checks that ask for another declaration.
+_MENDED = {
+    "AP001": routes.hint_missing,
+    "AP002": nonstandard_grpc,
+    "AP003": near_miss,
+    "AP010": routes.unsupported,
+    "AP012": routes.opaque_behind_http,
+    "AP017": routes.websocket_on_grpc,
+    "AP019": import_unheard,
+    "AP021": backend_vocabulary,
+    "AP022": routes.value_on_l4,
+    "AP032": read_from_a_twin,
+}
 CHECKS = {
     "AP002": nonstandard_grpc,
     "AP003": near_miss,
-    "AP011": name_contradicts,
     "AP019": import_unheard,
     "AP021": backend_vocabulary,
-    "AP028": annotation_contradicts,
     "AP029": owned_elsewhere,
-    "AP030": port_names,
     "AP032": read_from_a_twin,
 }

@@ -7,23 +7,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from protocol_analysis.findings.finding import Found
-from protocol_analysis.findings.subject import Subject, backend_key, port_key, port_name
+from protocol_analysis.findings.subject import (
+    Subject,
+    backend_key,
+    grpc_asked,
+    port_key,
+    port_name,
+)
 from protocol_analysis.model import values_of
-from protocol_analysis.policies import RouteMatch
 from protocol_analysis.portability import meanings
 from protocol_analysis.readings import who, word_of
-from protocol_analysis.resolution import Resolution
+from protocol_analysis.resolution import ASSUMED, Resolution
+from protocol_analysis.speaking import rules_of
 
-# A service with its package, and perhaps a method: /shop.v1.Orders/List. The package is in lower
-# case; a service in capitals needs its method, since it may be the ending of a file.
-_PACKAGE = r"/(?:[a-z_][a-z0-9_]*\.)+"
-_GRPC_PATH = re.compile(_PACKAGE + r"(?:[A-Z]\w*[a-z]\w*(?:/\w*)?|[A-Z]\w*/\w+)")
-_GRPC_TYPE = re.compile(r"application/grpc(?!-web)")
 L7, L4 = ("HTTPRoute", "GRPCRoute"), ("TLSRoute", "TCPRoute", "UDPRoute")
 _WSS = ("kubernetes.io/wss", "gateway.envoyproxy.io/wss")
-_TLS = {**dict.fromkeys(_WSS, "wss"), "https": "https", "tls": "https"}
+_HTTPS = ("https", "tls", "kubernetes.io/https")  # the last is no value, and says it all the same
+_TLS = {**dict.fromkeys((*_WSS, "wss"), "wss"), **dict.fromkeys(_HTTPS, "https")}
 _OPAQUE = ("tcp", "tls", "linkerd.io/opaque", "linkerd.io/tcp")
 _WEBSOCKET = ("/ws", "/wss")
+_PROXIED = "upgrade to v1.9, or drop proxyProtocol"
 # Clues that say for sure that a port takes HTTP/2 only; the rest only hint.
 _STRONG = ("probe",)
 _GRPC_SINKS = ("accessLog als", "accessLog openTelemetry", "tracing openTelemetry", "metrics")
@@ -40,18 +43,18 @@ def hint_missing(subject: Subject) -> Iterator[Found]:
         known = subject.clues.get((answer.target, answer.ref.port), ())
         clues = [clue for clue in known if clue.clue.id != "route-grpc"]
         spoken = {clue.fact.upstream for clue in clues} - {"any"}
-        matches = subject.routes[answer.route].matches
-        asked = list(filter(None, (_for_grpc(m) for m in matches if m.rule == answer.ref.rule)))
+        asked = list(filter(None, map(grpc_asked, subject.matches(answer))))
         if spoken <= {"h2"} and (spoken or asked):
             strong = bool(asked) or any(clue.clue.looks in _STRONG for clue in clues)
             said = [clue.found for clue in clues] + [f"the rule matches {what}" for what in asked]
             told = ", ".join(dict.fromkeys(said))
-            yield _of_reference(
-                answer,
-                f"{answer.route} reaches {port_name(answer)} over HTTP/1.1, "
-                f"and it looks as if it took HTTP/2 only: {told}",
-                grade="strong" if strong else "weak",
-            )
+            text = f"{answer.route} reaches {port_name(answer)} over HTTP/1.1, "
+            text += f"and it looks as if it took HTTP/2 only: {told}"
+            in_vain = _would_be_dropped(subject, answer)
+            text += "; proxyProtocol of a policy would drop a value for HTTP/2" if in_vain else ""
+            found = _of_reference(answer, text, grade="strong" if strong else "weak")
+            remedy = f"use a GRPCRoute or declare kubernetes.io/h2c, and {_PROXIED}"
+            yield replace(found, remedy=remedy) if in_vain else found
 
 
 def _not_inferred(subject: Subject) -> Iterator[Found]:
@@ -61,7 +64,8 @@ def _not_inferred(subject: Subject) -> Iterator[Found]:
         if not known and answer.upstream in ("http/1.1", "tcp"):
             spoken = f"{who(answer)} speaks {word_of(answer)} to {port_name(answer)}"
             text = f"{spoken}, which declares nothing, although {answer.route} leads there"
-            yield _of_reference(answer, text, grade="strong")
+            found = _of_reference(answer, text, grade="strong")
+            yield replace(found, remedy="declare kubernetes.io/h2c on the port")
 
 
 def _dropped(subject: Subject) -> Iterator[Found]:
@@ -71,7 +75,18 @@ def _dropped(subject: Subject) -> Iterator[Found]:
         if http2 and _is_dropped(answer) and answer.upstream == "http/1.1":
             text = f"{answer.route} reaches {port_name(answer)} over HTTP/1.1: proxyProtocol of a "
             found = _of_reference(answer, f"{text}policy drops HTTP/2", grade="strong")
-            yield replace(found, remedy="upgrade to v1.9, or drop proxyProtocol")
+            yield replace(found, remedy=_PROXIED)
+
+
+def _would_be_dropped(subject: Subject, answer: Resolution) -> bool:
+    """Whether HTTP/2 would be dropped if it were declared: a policy says proxyProtocol."""
+    wires = rules_of(who(answer))[1]
+    if who(answer) != subject.reader or not wires or not wires.find("wire", "dropped", "http"):
+        return False
+    route, rule = subject.routes[answer.route], answer.ref.rule
+    places = subject.places(route)
+    reached = (subject.attaching.traffic(route, rule, where) for where in places)
+    return any(each.says.get("proxyProtocol") for each in reached)
 
 
 def _is_dropped(answer: Resolution) -> bool:
@@ -80,19 +95,24 @@ def _is_dropped(answer: Resolution) -> bool:
 
 def tls_only_said(subject: Subject) -> Iterator[Found]:
     """A value that says TLS, where the gateway sends in the clear."""
-    with_tls = {backend.meta for backend in subject.inventory.backends if backend.tls}
     for answer in _once(subject, *L7):
-        kinds = [_TLS[v.casefold()] for v in values_of(answer.app_protocol) if v.casefold() in _TLS]
-        # To Istio's mesh `https` says that the workload begins TLS itself.
-        by_workload = answer.mesh and answer.implementation == "istio" and kinds == ["https"]
-        # What a Backend says itself of TLS is enough, even to a release that does not read it.
-        if kinds and not answer.tls and not by_workload and answer.target not in with_tls:
+        if grade := _says_tls_in_vain(subject, answer):
             value = ", ".join(values_of(answer.app_protocol))
             text = f"{value} on {port_name(answer)} does not make {who(answer)} begin TLS"
             # Of the port, however many references lead there.
-            found = _of_reference(answer, text, grade=kinds[0])
+            found = _of_reference(answer, text, grade=grade)
             remedy = "set tls on the Backend" if answer.ref.kind == "Backend" else ""
             yield replace(found, key=f"{answer.ref.port} {value}", remedy=remedy)
+
+
+def _says_tls_in_vain(subject: Subject, answer: Resolution) -> str:
+    """Which kind of value says TLS that nobody begins: `wss`, `https`, or nothing."""
+    kinds = [_TLS[v.casefold()] for v in values_of(answer.app_protocol) if v.casefold() in _TLS]
+    # To Istio's mesh `https` says that the workload begins TLS itself.
+    by_workload = answer.mesh and answer.implementation == "istio" and kinds == ["https"]
+    # What a Backend says itself of TLS is enough, even to a release that does not read it.
+    known = not answer.sent or answer.tls or by_workload or answer.target in subject.with_tls
+    return "" if known or not kinds else kinds[0]
 
 
 def grpc_over_tls(subject: Subject) -> Iterator[Found]:
@@ -100,10 +120,14 @@ def grpc_over_tls(subject: Subject) -> Iterator[Found]:
     for answer in _once(subject, "GRPCRoute"):
         # Istio does where the port has said that it is gRPC, by its name too.
         manages = answer.implementation == "istio" and answer.upstream == "h2"
-        if answer.tls and not manages:
+        # Of a policy that is not looked at for such a route the answer knows nothing.
+        if (answer.tls or subject.has_tls_policy(answer)) and not manages:
             text = f"{who(answer)} does not speak gRPC over TLS to {port_name(answer)}"
             grade = "declared" if answer.app_protocol else "undeclared"
-            yield _of_reference(answer, text, grade=grade)
+            found = _of_reference(answer, text, grade=grade)
+            # Of the one that is asked the release is told.
+            assumed = who(answer) != subject.reader and answer.has_reason(ASSUMED)
+            yield replace(found, assumed=assumed)
 
 
 def telemetry_sink(subject: Subject) -> Iterator[Found]:
@@ -138,22 +162,45 @@ def unsupported(subject: Subject) -> Iterator[Found]:
         if value == "grpc":  # a rule of its own
             continue
         meant = meanings().get(value) or meanings().get(value.casefold())
+        spoken = f"{who(answer)} speaks {word_of(answer)} to {port_name(answer)}"
         if subject.refuses(answer):
             text = f"{who(answer)} turns {port_name(answer)} away for its appProtocol {value!r}"
             yield _of_reference(answer, text, grade="refused")
-        elif answer.sent and meant and not meant.is_met(answer):
-            spoken = f"{who(answer)} speaks {word_of(answer)} to {port_name(answer)}"
-            text = f"{spoken}, which is not what {value} says"
-            yield _of_reference(answer, text, grade="otherwise")
+        elif answer.sent and meant:
+            if not meant.is_met(answer):
+                # That TLS is not begun, or that bytes are meant, has a rule of its own.
+                if not _says_tls_in_vain(subject, answer) and not _is_opaque(answer):
+                    text = f"{spoken}, which is not what {value} says"
+                    yield _of_reference(answer, text, grade="otherwise")
+            elif meant.use == "websocket" and not subject.recognises(answer):
+                text = f"{spoken} and lets nothing be upgraded: it does not read {value}"
+                yield _of_reference(answer, text, grade="no upgrade")
+            elif listener := _without_tls(subject, answer):
+                text = f"behind listener {listener}, which has no TLS, it does not speak {value}"
+                yield _of_reference(answer, f"{who(answer)}: {text}", grade="behind HTTP")
+
+
+def _without_tls(subject: Subject, answer: Resolution) -> str:
+    """The listener for HTTP that the route of an h2c backend hangs on, if any."""
+    if answer.protocol != "HTTP2" or answer.route.kind != "HTTPRoute":
+        return ""
+    places = subject.places(subject.routes[answer.route])
+    found = (p.listener.name for p in places if p.listener and p.listener.protocol == "HTTP")
+    return next(found, "")
 
 
 def opaque_behind_http(subject: Subject) -> Iterator[Found]:
     """A value for bytes as they come, on a port that routes lead HTTP to."""
     for answer in _once(subject, *L7):
-        if isinstance(answer.app_protocol, str) and answer.app_protocol.casefold() in _OPAQUE:
+        if _is_opaque(answer) and not _says_tls_in_vain(subject, answer):
             declared = f"{port_name(answer)} declares {answer.app_protocol}"
             text = f"{declared}, and {answer.route} leads HTTP there"
             yield _of_reference(answer, text)
+
+
+def _is_opaque(answer: Resolution) -> bool:
+    value = answer.app_protocol
+    return isinstance(value, str) and value.casefold() in _OPAQUE
 
 
 def client_protocol(subject: Subject) -> Iterator[Found]:
@@ -211,16 +258,6 @@ def h2c_with_tls(subject: Subject) -> Iterator[Found]:
             yield _of_reference(answer, text)
 
 
-def _for_grpc(match: RouteMatch) -> str:
-    """What a rule matches, if gRPC: a service or method by its path, or its content type."""
-    typed = (
-        f"{name} {value}"
-        for name, value in match.headers
-        if name == "content-type" and _GRPC_TYPE.match(value)
-    )
-    return match.path if _GRPC_PATH.fullmatch(match.path) else next(typed, "")
-
-
 def _once(subject: Subject, *kinds: str) -> Iterator[Resolution]:
     """The references of these kinds of routes that are sent somewhere."""
     for answer in subject.answers:
@@ -258,6 +295,7 @@ def _of_reference(answer: Resolution, text: str, grade: str = "") -> Found:
         by=who(answer),
         grade=grade,
         key=" ".join(filter(None, names)),
+        declares=answer.target,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -9,8 +10,18 @@ from typing import Any
 from protocol_analysis.attaching import Attaching, Attachment
 from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.evidence import Evidence, evidence
-from protocol_analysis.model import Inventory, Meta, Route, Service, ServicePort
-from protocol_analysis.readers import Reader, all_readers, base_of, reader_of
+from protocol_analysis.model import (
+    Inventory,
+    Meta,
+    ObjectRef,
+    Route,
+    Service,
+    ServicePort,
+    name_of,
+    values_of,
+)
+from protocol_analysis.policies import Gateway, ListenerSet, RouteMatch
+from protocol_analysis.readers import Reader, all_readers, base_of, gateway_of, reader_of
 from protocol_analysis.readings import resolve, who
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.rows import Rules
@@ -18,6 +29,12 @@ from protocol_analysis.scope import Scope
 from protocol_analysis.speaking import rules_of
 
 PortKey = tuple[Meta, int | None]
+# A service with its package, and perhaps a method: /shop.v1.Orders/List. The package is in lower
+# case; a service in capitals needs its method, since it may be the ending of a file.
+_PACKAGE = r"/(?:[a-z_][a-z0-9_]*\.)+"
+_METHOD = r"/(?:\w*|\.[*+])"  # or any of them, as a regular expression
+_GRPC_PATH = re.compile(_PACKAGE + rf"(?:[A-Z]\w*[a-z]\w*(?:{_METHOD})?|[A-Z]\w*/\w+)")
+_GRPC_TYPE = re.compile(r"application/grpc(?!-web)")
 
 
 class Subject:
@@ -75,10 +92,37 @@ class Subject:
         }
 
     @cached_property
-    def attaching(self) -> Attaching | None:
-        """The policies that reach routes; None where the reader has no wire rules."""
-        wires = rules_of(self.reader)[1]
-        return Attaching(self.inventory, self.scope, wires) if wires else None
+    def port_names(self) -> dict[PortKey, str]:
+        """The names of ports."""
+        return {(row.meta, row.port): row.port_name for row in self.ports if row.port_name}
+
+    @cached_property
+    def attaching(self) -> Attaching:
+        """Where routes hang, and the policies that reach them, of which wire rules tell."""
+        rules, wires = rules_of(self.reader)
+        return Attaching(self.inventory, self.scope, wires or rules)
+
+    @cached_property
+    def with_tls(self) -> frozenset[Meta]:
+        """The Backends that set TLS themselves."""
+        return frozenset(backend.meta for backend in self.inventory.backends if backend.tls)
+
+    def has_tls_policy(self, answer: Resolution) -> bool:
+        """Whether a BackendTLSPolicy targets the port of a reference, whoever looks at it."""
+        if not answer.target or not self.inventory.tls_policies:
+            return False
+        named = self.scope.nearest(answer.route, *name_of(answer.target))
+        section = self.port_names.get((answer.target, answer.ref.port), "")
+        return any(self.scope.has_tls_policy(target, section) for target in named)
+
+    def recognises(self, answer: Resolution) -> bool:
+        """Whether the reader of a reference has a row for what its backend declares."""
+        rules = self.rules(answer)
+        return any(
+            rules.value(section, answer.ref.kind, answer.site, value)
+            for value in values_of(answer.app_protocol)
+            for section in ("values", "forces")
+        )
 
     def rules(self, answer: Resolution) -> Rules:
         """The rules by which an answer was found."""
@@ -120,8 +164,40 @@ class Subject:
 
     def places(self, route: Route) -> list[Attachment]:
         """Where a route hangs, or nowhere that is known."""
-        found = self.attaching.places(route) if self.attaching else []
-        return found or [Attachment()]
+        return self.attaching.places(route) or [Attachment()]
+
+    def readers_of(self, holder: Gateway | ListenerSet) -> list[Reader]:
+        """Who reads a Gateway: the one that is asked where nobody says whose it is."""
+        meta = holder.meta
+        me = ObjectRef(group=meta.group, kind=meta.kind, namespace=meta.namespace, name=meta.name)
+        controllers, _ = self.scope.controllers(meta, me)
+        if not controllers or controllers & set(rules_of(self.reader)[0].controllers):
+            return [self.reader]
+        return list(filter(None, map(gateway_of, sorted(controllers))))
+
+    def matches(self, answer: Resolution) -> list[RouteMatch]:
+        """What the rule of a reference matches; nothing where it takes all."""
+        of_route = self.routes[answer.route].matches
+        return [match for match in of_route if match.rule == answer.ref.rule]
+
+    def is_for_grpc(self, answer: Resolution) -> bool:
+        """Whether only gRPC comes by a reference: each match of its rule is for gRPC."""
+        matches = self.matches(answer)
+        return bool(matches) and all(map(grpc_asked, matches))
+
+
+def grpc_asked(match: RouteMatch) -> str:
+    """What a rule matches, if gRPC: a service or method by its path, or its content type.
+
+    >>> grpc_asked(RouteMatch(rule=0, path="/shop.v1.Orders/List"))
+    '/shop.v1.Orders/List'
+    """
+    typed = (
+        f"{name} {value}"
+        for name, value in match.headers
+        if name == "content-type" and _GRPC_TYPE.match(value)
+    )
+    return match.path if _GRPC_PATH.fullmatch(match.path) else next(typed, "")
 
 
 def port_key(answer: Resolution) -> PortKey | None:

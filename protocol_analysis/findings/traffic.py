@@ -1,16 +1,17 @@
-"""Checks of policies against what is spoken to the backends that they reach, and of listeners."""
+"""Checks of policies against what is spoken to the backends that they reach."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from protocol_analysis.findings.finding import Found
-from protocol_analysis.findings.subject import Subject, backend_key, port_name
-from protocol_analysis.model import Route
+from protocol_analysis.findings.subject import Subject, backend_key, port_key, port_name
 from protocol_analysis.policies import Policy, RouteMatch
 from protocol_analysis.readings import who
 from protocol_analysis.resolution import Resolution
 
+_WEBSOCKET_NAME = re.compile(r"(?:wss?|websockets?)(?:-|\Z)")
 _MAYBE_HTTP2 = ("h2", "auto", "client")
 
 
@@ -30,10 +31,10 @@ def http_health_check(subject: Subject) -> Iterator[Found]:
     for policy, answers in _reached(subject, lambda policy: "httpHealthCheck" in policy.hints):
         only = [answer for answer in answers if answer.upstream == "h2" and not answer.tls]
         if only:
-            sure = any(_takes_only_http2(subject, answer) for answer in only)
-            text = (
-                f"{policy.meta} checks {port_name(only[0])} over HTTP/1.1, which is spoken HTTP/2"
-            )
+            # The surest first.
+            sure = [answer for answer in only if _takes_only_http2(subject, answer)]
+            checked = port_name((sure or only)[0])
+            text = f"{policy.meta} checks {checked} over HTTP/1.1, which is spoken HTTP/2"
             yield _of_policy(policy, text, "sure" if sure else "maybe")
 
 
@@ -45,39 +46,31 @@ def websocket_over_http2(subject: Subject) -> Iterator[Found]:
     for answer in subject.answers:
         if answer.route.kind != "HTTPRoute" or answer.upstream != "h2" or not answer.sent:
             continue
-        route, rule = subject.routes[answer.route], answer.ref.rule
-        told = upgrading.get((answer.route, rule, answer.ref.backend))
-        by_header = any(map(_upgrades, _matches(route, rule)))
-        if by_header or told:
-            why = f"{told.meta} lets it be upgraded" if told else "the rule matches its upgrade"
-            text = f"WebSocket goes to {port_name(answer)} over HTTP/2: {why}"
+        told = upgrading.get((answer.route, answer.ref.rule, answer.ref.backend))
+        why = f"{told.meta} lets it be upgraded" if told else ""
+        if any(map(_upgrades, subject.matches(answer))):
+            why = "the rule matches its upgrade"
+        # What only gRPC is led to takes no WebSocket, whatever it is called.
+        elif not why and not subject.is_for_grpc(answer):
+            why = _named_for_websocket(subject, answer)
+        if why:
             yield Found(
                 meta=answer.route,
                 position=answer.ref.position,
-                message=text,
+                message=f"WebSocket goes to {port_name(answer)} over HTTP/2: {why}",
                 by=who(answer),
                 key=backend_key(answer),
             )
 
 
-def grpc_without_alpn(subject: Subject) -> Iterator[Found]:
-    """A GRPCRoute on an HTTPS listener that does not offer HTTP/2 to clients."""
-    for route in subject.inventory.routes if subject.attaching else ():
-        for where in subject.places(route) if route.meta.kind == "GRPCRoute" else ():
-            policy = subject.attaching.client(where) if subject.attaching else None
-            listener = where.listener
-            if not policy or not listener or listener.protocol != "HTTPS" or policy.alpn is None:
-                continue
-            if "h2" not in policy.alpn:
-                offered = ", ".join(policy.alpn) or "nothing"
-                on = f"{route.meta} hangs on listener {listener.name} of {where.name}"
-                text = f"{on}, where {policy.meta} offers {offered} in ALPN"
-                yield Found(
-                    meta=policy.meta,
-                    position=policy.meta.position,
-                    message=text,
-                    key=f"{route.meta} {where.name} {listener.name}",
-                )
+def _named_for_websocket(subject: Subject, answer: Resolution) -> str:
+    """What says that a port is for WebSocket: its name, or an annotation."""
+    key = port_key(answer)
+    name = subject.port_names.get(key, "") if key else ""
+    if _WEBSOCKET_NAME.match(name):
+        return f"the port is named {name}"
+    clues = subject.clues.get(key, ()) if key else ()
+    return next((clue.found for clue in clues if clue.fact.word == "websocket"), "")
 
 
 def _reached(
@@ -85,7 +78,7 @@ def _reached(
 ) -> Iterator[tuple[Policy, list[Resolution]]]:
     """The BackendTrafficPolicies of a sort, each with the references that it counts for."""
     policies = [policy for policy in subject.inventory.traffic_policies if wanted(policy)]
-    if not policies or not subject.attaching:
+    if not policies:
         return
     found: dict[int, list[Resolution]] = {id(policy): [] for policy in policies}
     own: dict[object, list[Resolution]] = {}
@@ -110,15 +103,16 @@ def _is_unknown(answer: Resolution) -> bool:
 
 
 def _takes_only_http2(subject: Subject, answer: Resolution) -> bool:
-    """Whether a gRPC probe of the very port says that it does."""
-    if not answer.target:
-        return False
-    clues = subject.clues.get((answer.target, answer.ref.port), ())
-    return any(clue.clue.looks == "probe" and clue.fact.upstream == "h2" for clue in clues)
+    """Whether a gRPC probe says that it does, or only GRPCRoutes lead there.
 
-
-def _matches(route: Route, rule: int) -> Iterator[RouteMatch]:
-    return (match for match in route.matches if match.rule == rule)
+    What a probe asks over HTTP/1.1, or a port that an HTTPRoute leads to, may take both.
+    """
+    key = port_key(answer)
+    clues = subject.clues.get(key, ()) if key else ()
+    probed = {clue.fact.upstream for clue in clues if clue.clue.looks == "probe"}
+    leading = subject.leading.get(key, ()) if key else ()
+    kinds = {each.route.kind for each in leading} & {"HTTPRoute", "GRPCRoute"}
+    return probed == {"h2"} or (not probed and kinds == {"GRPCRoute"})
 
 
 def _upgrades(match: RouteMatch) -> bool:
@@ -135,5 +129,4 @@ CHECKS = {
     "AP005": websocket_over_http2,
     "AP009": http2_settings_unheard,
     "AP015": http_health_check,
-    "AP024": grpc_without_alpn,
 }

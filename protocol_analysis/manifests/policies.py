@@ -162,6 +162,7 @@ def proxy(node: Mapping, source: Source, group: str, kind: str) -> Policy:
 
 def listeners_of(node: Mapping, source: Source) -> tuple[Listener, ...]:
     """The listeners of a Gateway or of a ListenerSet."""
+    namespace = text(get(node, "metadata", "namespace")) or source.namespace
     return tuple(
         Listener(
             name=text(get(item, "name")),
@@ -171,6 +172,10 @@ def listeners_of(node: Mapping, source: Source) -> tuple[Listener, ...]:
             kinds=tuple(text(get(k, "kind")) for k in items(get(item, "allowedRoutes", "kinds"))),
             takes_from=text(get(item, "allowedRoutes", "namespaces", "from"), "Same"),
             of_namespace=_wanted(get(item, "allowedRoutes", "namespaces", "selector")),
+            certificates=tuple(
+                object_ref(named, namespace, kind="Secret")
+                for named in items(get(item, "tls", "certificateRefs"))
+            ),
             position=source.position(item),
         )
         for item in mappings(node, source, "spec", "listeners")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from protocol_analysis.clues import annotation_keys
+from protocol_analysis.clues import is_named
 from protocol_analysis.manifests.fields import (
     Source,
     absent,
@@ -60,11 +60,10 @@ def exposure(node: Mapping, source: Source, group: str, kind: str) -> Exposure:
 
 def ingress(node: Mapping, source: Source, group: str, kind: str) -> Ingress:
     """An Ingress of any version: the Services it leads to, its annotations."""
-    annotations = _annotations(node, source)
-    # Without an annotation that a clue names it says nothing.
-    backends = tuple(_backends(get(node, "spec"))) if annotations else ()
     return Ingress(
-        meta=meta_of(node, source, group, kind), backends=backends, annotations=annotations
+        meta=meta_of(node, source, group, kind),
+        backends=tuple(_backends(get(node, "spec"), source)),
+        annotations=_annotations(node, source),
     )
 
 
@@ -93,6 +92,7 @@ def _container(node: Node, source: Source) -> Container:
                 number=_number(get(port, "containerPort")),
                 name=text(get(port, "name")),
                 transport=text(get(port, "protocol")) or "TCP",
+                position=source.position(port),
             )
             for port in items(get(node, "ports"))
         ),
@@ -107,8 +107,12 @@ def _container(node: Node, source: Source) -> Container:
 
 def _probe(node: Node, source: Source) -> Iterator[Probe]:
     asked = get(node, "grpc", "port")
-    if port := _number(asked):
-        yield Probe(way="grpc", port=port, position=source.position(asked or node))
+    # A gRPC probe takes no name, and whoever gave it one wants to know.
+    if asked is not None and (named := _target(asked)):
+        yield Probe(way="grpc", port=named, position=source.position(asked))
+    opened = get(node, "tcpSocket", "port")
+    if opened is not None and (named := _target(opened)):
+        yield Probe(way="tcp", port=named, position=source.position(opened))
     web = get(node, "httpGet")
     if web is not None and not absent(web) and (target := _target(get(web, "port"))):
         way = "https" if text(get(web, "scheme")) == "HTTPS" else "http"
@@ -135,12 +139,12 @@ def _asked_by_command(command: list[str]) -> int | None:
     return None
 
 
-def _backends(spec: Node | None) -> Iterator[IngressBackend]:
+def _backends(spec: Node | None, source: Source) -> Iterator[IngressBackend]:
     paths = [
         path for rule in items(get(spec, "rules")) for path in items(get(rule, "http", "paths"))
     ]
     named = [get(spec, "defaultBackend"), get(spec, "backend"), *(get(p, "backend") for p in paths)]
-    for backend in named:
+    for backend in (node for node in named if node is not None):
         service = get(backend, "service")
         name = text(get(service, "name")) or text(get(backend, "serviceName"))
         port = (
@@ -149,7 +153,8 @@ def _backends(spec: Node | None) -> Iterator[IngressBackend]:
             or _target(get(backend, "servicePort"))
         )
         if name:
-            yield IngressBackend(name=name, port=port or None)
+            at = source.position(backend)
+            yield IngressBackend(name=name, port=port or None, position=at)
 
 
 def suppressing(node: Mapping, source: Source) -> Annotation | None:
@@ -168,7 +173,7 @@ def _annotations(node: Mapping, source: Source) -> tuple[Annotation, ...]:
     return tuple(
         Annotation(key=key, value=value.text, position=source.position(value))
         for key, value in found.items.items()
-        if key in annotation_keys() and isinstance(value, Scalar) and len(value.text) <= _LONGEST
+        if is_named(key) and isinstance(value, Scalar) and len(value.text) <= _LONGEST
     )
 
 
