@@ -8,14 +8,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from protocol_analysis.arguments import Named, add_input, say, write
 from protocol_analysis.formats import printable
 from protocol_analysis.manifests import split_reader
 from protocol_analysis.model import Inventory
-from protocol_analysis.readers import reader, warning_of
-from protocol_analysis.reading import Read, read
+from protocol_analysis.readers import Reader, reader, warning_of
+from protocol_analysis.reading import Cluster, Read, read
 from protocol_analysis.releases import RulesetError
 
 UNREADABLE = 3
@@ -54,6 +55,11 @@ def add_rewrite(commands: Any) -> None:
         default=[],
         metavar="NAMESPACE/NAME",
         help="a Service of which no call streams, which manifests do not tell; repeatable",
+    )
+    command.add_argument(
+        "--calls",
+        metavar="FILE",
+        help="YAML, NAMESPACE/NAME: unary or streaming, for many Services",
     )
     command.add_argument("--write", action="store_true", help="change the files")
     command.set_defaults(run=_run_rewrite)
@@ -137,7 +143,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _run_rewrite(options: argparse.Namespace) -> int:
     from protocol_analysis.proposals import named  # noqa: PLC0415 - see above
-    from protocol_analysis.rollout import applying  # noqa: PLC0415 - see above
+    from protocol_analysis.rollout import applying, planning  # noqa: PLC0415 - see above
+    from protocol_analysis.rollout.calls import read_calls  # noqa: PLC0415 - see above
     from protocol_analysis.rollout.writing import digests  # noqa: PLC0415 - see above
 
     clusters = dict(options.cluster)
@@ -151,9 +158,19 @@ def _run_rewrite(options: argparse.Namespace) -> int:
         if warning := warning_of(text, options.implementation):
             say(f"warning: {warning}")
     known = digests(paths)  # before anything is read: what is read later may be newer
-    inputs = _inputs(options, clusters)
+    calls = dict.fromkeys(options.unary, "unary")
+    calls |= read_calls(options.calls) if options.calls else {}
+    read_ = _read(options, clusters, readers[0])
+    inputs = [cluster.inventory for cluster in read_]
+    unary = [name for name, word in calls.items() if word == "unary"]
     found = applying.rewrites(
-        inputs, readers, known, options.mesh, dict(options.value) or None, options.unary
+        inputs,
+        readers,
+        known,
+        options.mesh,
+        dict(options.value) or None,
+        unary,
+        planning.unsafe(planning.planned(read_, meshes=options.mesh, calls=calls)),
     )
     for refusal in found.refused:
         say(f"not rewritten: {refusal}")
@@ -169,14 +186,18 @@ def _run_rewrite(options: argparse.Namespace) -> int:
     return _unread(inputs)
 
 
-def _inputs(options: argparse.Namespace, clusters: dict[str, str]) -> list[Inventory]:
-    """What is named without a cluster, then each cluster."""
+def _read(options: argparse.Namespace, clusters: dict[str, str], by: Reader) -> list[Cluster]:
+    """What is named without a cluster, then each cluster; read by the first reader."""
     found: list[Read] = []
     if options.paths:
         found.append(read(options.paths, namespace=options.namespace))
     if clusters:
         found.append(read(clusters, namespace=options.namespace))
-    return [cluster.inventory for each in found for cluster in each.clusters]
+    return [
+        replace(cluster, implementation=by.implementation, release=by.release)
+        for each in found
+        for cluster in each.clusters
+    ]
 
 
 def _unread(inputs: Sequence[Inventory]) -> int:

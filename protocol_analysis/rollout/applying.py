@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from protocol_analysis.manifests.files import read_text
-from protocol_analysis.model import Inventory, ManifestError
+from protocol_analysis.model import Inventory, ManifestError, Position
 from protocol_analysis.readers import Reader
 from protocol_analysis.rollout.kustomize import Patch, patched, patches_of
 from protocol_analysis.rollout.neutrality import BY_DEFAULT, candidates, decide
@@ -58,11 +58,12 @@ def rewrites(
     meshes: Sequence[str] = (),
     values: Mapping[str, str] | None = None,
     unary: Collection[str] = (),
+    unsafe: Mapping[Position, str] | None = None,
 ) -> Rewrites:
     """What is to be rewritten in files, which are read again; `known` are their digests before.
 
-    Patches of the kustomizations among them are files to be changed too. Raises RulesetError for a
-    reader that is not known.
+    Patches of the kustomizations among them are files to be changed too. `unsafe` has what a plan
+    decides otherwise, and why. Raises RulesetError for a reader that is not known.
     """
     values = values or BY_DEFAULT
     files = _reading(known)
@@ -73,6 +74,7 @@ def rewrites(
     # tried together is what is done together.
     wanted = [each for inventory in inventories for each in candidates(inventory, values)]
     stays = {each.position: each.reason for each in _in_files(wanted, known).refused}
+    stays = {**(unsafe or {}), **stays}
     refused = [Refusal(patch.position, str(patch), _NO_PORT) for patch in unknown]
     made: list[Rewrite] = []
     for inventory in inventories:

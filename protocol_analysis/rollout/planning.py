@@ -10,17 +10,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from protocol_analysis.model import Inventory
+from protocol_analysis.model import Inventory, Position
 from protocol_analysis.proposals import Proposal, asked, named
 from protocol_analysis.readers import Reader, base_of, reader, reader_of
 from protocol_analysis.reading import Cluster
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.rollout.census import census
-from protocol_analysis.rollout.deciding import Planned, decisions
+from protocol_analysis.rollout.deciding import DECISIONS, Planned, decisions
 from protocol_analysis.rollout.timeline import retimed
 from protocol_analysis.rollout.waves import Wave, waves, with_waves
 
 TO = "remove"  # what is planned for by default
+_COSTS = ("loses", "unknown")
+_NOT_HERE = ("change the owner", "GRPCRoute", "gateway-only Service", "blocked")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,28 @@ def planned(
         rows=tuple(with_waves(decided, found)),
         waves=tuple(found),
     )
+
+
+def unsafe(found: Plan) -> dict[Position, str]:
+    """Where a value is not to be rewritten by itself, and why, by the place where it is written.
+
+    >>> from protocol_analysis.reading import read
+    >>> clusters = read("data/sample/west/inventory.yaml").clusters
+    >>> list(unsafe(planned(clusters, meshes=["kuma"])).values())
+    ['kuma: h2 now, tcp then']
+    """
+    return {
+        row.use.position: _why_not(row)
+        for row in found.rows
+        if row.decision in _NOT_HERE or (row.decision == "keep" and row.effect in _COSTS)
+    }
+
+
+def _why_not(row: Planned) -> str:
+    """What a rewrite would cost, how to say that it does not, and what is done instead."""
+    instead = "" if row.decision == "keep" else f"{row.decision}: {DECISIONS[row.decision]}"
+    asked = "--unary or --calls says so" if row.ask or row.effect == "unknown" else ""
+    return "; ".join(filter(None, ("; ".join(row.losses) or row.why, asked, instead)))
 
 
 def design(to: str, between: int | None = None) -> Proposal | Reader:
