@@ -18,6 +18,7 @@ from protocol_analysis.meshes import Meshes
 from protocol_analysis.model import Meta, Position, Service, ServicePort, values_of
 from protocol_analysis.multicluster.exporting import Shared, key_of, shared
 from protocol_analysis.multicluster.hearing import Ear, ears
+from protocol_analysis.multicluster.merging import merged
 from protocol_analysis.owners import Owner, owner_of
 from protocol_analysis.readers import Reader, base_of, reader
 from protocol_analysis.reading import Cluster
@@ -75,7 +76,8 @@ class Use:
     """A value on one port, or on a Backend, and all that bears upon it.
 
     `declared_as`: one of `CLASSES`. `routes` are the references that mean the port; `exported` says
-    that its Service is exported, or that an import's exports are at hand.
+    that its Service is exported, or that an import's exports are at hand: `import_says` is what the
+    import should carry by them.
     """
 
     cluster: str
@@ -88,6 +90,7 @@ class Use:
     owner: Owner | None
     calls: str
     exported: bool
+    import_says: str = ""
     routes: tuple[Resolution, ...] = ()
     consumers: tuple[Consumer, ...] = ()
     service: Service | None = field(default=None, repr=False)
@@ -198,6 +201,7 @@ class _Counter:
             owner=owner_of(meta),
             calls=calls,
             exported=bool(of and any(self._is_of(meta, each.cluster) for each in of.exports)),
+            import_says=_merged(of, port) if of else "",
             routes=routes,
             consumers=tuple(consumers),
             service=service,
@@ -308,6 +312,12 @@ class _Counter:
             hazards=known,
             later=later,
         )
+
+
+def _merged(of: Shared, port: ServicePort) -> str:
+    """What the import of these exports should carry on a port."""
+    found = (each.app_protocol for each in merged(of) if each.key == key_of(port))
+    return next(found, None) or ""
 
 
 def class_of(value: str | None) -> str:

@@ -16,7 +16,15 @@ from protocol_analysis.model import Inventory, Meta, Position, Route
 from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import word_of
-from protocol_analysis.rollout.census import EFFECTS, INSTEAD, Consumer, Use, rank
+from protocol_analysis.rollout.census import (
+    CLASSES,
+    EFFECTS,
+    INSTEAD,
+    Consumer,
+    Use,
+    class_of,
+    rank,
+)
 from protocol_analysis.rollout.facts import Hazard, hazards, never
 from protocol_analysis.rollout.floors import first_release
 from protocol_analysis.rollout.neutrality import decide
@@ -132,23 +140,19 @@ def _decided(use: Use, refused: Mapping[Any, str], routes: Mapping[Meta, Route])
         return _planned(use, "never", never()[use.value].text)
     against = [each for each in _today(use) if each.effect in ("loses", "unknown")]
     if use.declared_as == "near miss":
-        if against:
-            return _planned(use, "keep", _told(against))
-        return _owned(use, _planned(use, "correct", _unread(use), value=INSTEAD))
+        return _nearly(use, against)
     needed = _needed(use)
     if not needed:
         return _planned(use, "keep", "no reader that is asked about stops reading it")
     mesh = _kept_for_a_mesh(use)
     if use.target.kind == "ServiceImport" and use.exported:
-        why = "it is made of its exports, so it says what they say"
-        return _planned(use, "follow the export", why, needed=needed, value=INSTEAD)
+        return _of_exports(use, needed)
     if mesh or any(each.role == "mesh" for each in against):
         return _beside_a_mesh(use, needed, mesh or _told(against), routes)
     if against:
         return _blocked(use, needed, _told(against), against)
     if behind := _left_behind(use):
-        why = "; ".join(f"{each.name} would speak {word_of(each.after)}" for each in behind)
-        return _blocked(use, needed, f"its imports would part from it: {why}", behind)
+        return _blocked(use, needed, _parting(behind), behind)
     stands = refused.get(use.position, "")
     if stands and effect_of(use) != "gains":  # a gain is a difference, and wanted
         return _planned(use, "keep", stands, needed=needed)
@@ -209,6 +213,27 @@ def _planned(use: Use, decision: str, why: str, **more: Any) -> Planned:
     return Planned(
         use=use, decision=decision, why=why, effect=effect_of(use), hazards=notes, **more
     )
+
+
+def _nearly(use: Use, against: Sequence[Consumer]) -> Planned:
+    """A mistake, whatever becomes of grpc: what was meant is written, unless it costs somebody."""
+    if use.target.kind == "ServiceImport" and use.exported:
+        return _of_exports(use, "")
+    if against:
+        return _planned(use, "keep", _told(against))
+    if behind := _left_behind(use):
+        return _blocked(use, "", _parting(behind), behind)
+    return _owned(use, _planned(use, "correct", _unread(use), value=INSTEAD))
+
+
+def _of_exports(use: Use, needed: str) -> Planned:
+    """An import whose exports are at hand: what they say is what it will say."""
+    if class_of(use.import_says) not in CLASSES[:2]:
+        said = use.import_says or "nothing"
+        why = f"its exports say {said}, so it was edited: protocol-analysis propagation tells more"
+        return _planned(use, "keep", why, needed=needed)
+    why = "it is made of its exports, so it says what they say"
+    return _planned(use, "follow the export", why, needed=needed, value=INSTEAD)
 
 
 def _unread(use: Use) -> str:
@@ -295,6 +320,11 @@ def _left_behind(use: Use) -> list[Consumer]:
         for other in here
         if word_of(each.before) == word_of(other.before) and rank(each.after) < rank(other.after)
     ]
+
+
+def _parting(behind: Sequence[Consumer]) -> str:
+    words = "; ".join(f"{each.name} would speak {word_of(each.after)}" for each in behind)
+    return f"its imports would part from it: {words}"
 
 
 def _blocked(use: Use, needed: str, why: str, against: Sequence[Consumer]) -> Planned:
