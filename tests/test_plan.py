@@ -319,15 +319,27 @@ def test_an_old_importer_gains_from_it(tmp_path: Path) -> None:
     assert parted(found) == [1, 0]
 
 
-def test_an_importer_that_would_part_comes_first(tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", ["grpc", "GRPC"])
+@pytest.mark.parametrize("kind", ["HTTPRoute", "GRPCRoute"])
+def test_an_importer_that_would_part_comes_first(tmp_path: Path, kind: str, value: str) -> None:
     """v1.0 reads h2c on a Service, grpc nowhere, and nothing on an import."""
     found = across(
         tmp_path,
-        a_v1_0_2=[service(), route(), mcs("ServiceExport", created=OLD)],
+        a_v1_0_2=[service(value), route(kind), mcs("ServiceExport", created=OLD)],
         b_v1_0_2=[mcs("ServiceImport", "grpc"), route(to="ServiceImport")],
     )
     assert words(found)[0] == ("a", "Service", "blocked")
     assert found.rows[0].blocked_until == "envoy-gateway v1.4.0"
+
+
+def test_an_edited_import_does_not_follow(tmp_path: Path) -> None:
+    found = across(
+        tmp_path,
+        a=[service("http"), mcs("ServiceExport", created=OLD)],
+        b=[mcs("ServiceImport", "grpc"), route(to="ServiceImport")],
+    )
+    assert words(found) == [("b", "ServiceImport", "keep")]
+    assert "its exports say http" in found.rows[0].why
 
 
 def test_another_gateway_that_would_lose_blocks(tmp_path: Path) -> None:

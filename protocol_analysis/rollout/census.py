@@ -39,7 +39,8 @@ class Consumer:
     """Who reads a port: what is spoken now, and what would be after a rewrite.
 
     `role`: gateway, mesh, or import, for a gateway of a cluster that imports it. `told_by` says how
-    a mesh is known. `later` is empty for who reads today, else the release that is asked about.
+    a mesh is known; `later`, that it is a release that is asked about. `alone` has what is spoken
+    before and after behind an HTTPRoute, by which clusters compare, whatever leads there.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Consumer:
     loss: str
     hazards: tuple[Hazard, ...] = ()
     later: bool = False
+    alone: tuple[Resolution, Resolution]
 
     @property
     def reader(self) -> Reader:
@@ -311,6 +313,12 @@ class _Counter:
             loss=loss,
             hazards=known,
             later=later,
+            alone=(before, after)
+            if kind == "HTTPRoute"
+            else (
+                ear.hear(service, port, value, by=by),
+                ear.hear(service, port, INSTEAD, by=by),
+            ),
         )
 
 

@@ -313,17 +313,16 @@ def _beside_a_mesh(use: Use, needed: str, why: str, routes: Mapping[Meta, Route]
 
 def _left_behind(use: Use) -> list[Consumer]:
     """Who is spoken like the others today, and would not be after a rewrite."""
-    here = [each for each in _today(use) if each.role != "mesh"]
+    here = [(each, *each.alone) for each in _today(use) if each.role != "mesh"]
     return [
         each
-        for each in here
-        for other in here
-        if word_of(each.before) == word_of(other.before) and rank(each.after) < rank(other.after)
+        for each, before, after in here
+        if any(word_of(before) == word_of(old) and rank(after) < rank(new) for _, old, new in here)
     ]
 
 
 def _parting(behind: Sequence[Consumer]) -> str:
-    words = "; ".join(f"{each.name} would speak {word_of(each.after)}" for each in behind)
+    words = "; ".join(f"{each.name} would speak {word_of(each.alone[1])}" for each in behind)
     return f"its imports would part from it: {words}"
 
 
