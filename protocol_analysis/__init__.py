@@ -10,6 +10,7 @@ Inventory     what was read: Services, ServiceImports, Backends, routes, policie
 Resolution    what one release makes of one backend reference, with its reasons
 Coverage      what one release makes of one backend port, routed or not
 Change        one backend reference before and after, and what brought that about
+Planned       one use of grpc, what is decided for it, and why; in a Wave, or kept
 Finding       a rule of the catalogue that an object breaks, where, and what to do
 clue          what hints at the protocol that a workload serves; evidence where it speaks of a port
 Position      file, document, line, column; from 1
@@ -27,6 +28,8 @@ from protocol_analysis.portability import Portability, portability
 from protocol_analysis.readings import resolve
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.resolution import Reason, Resolution
+from protocol_analysis.rollout.deciding import Planned
+from protocol_analysis.rollout.planning import plan
 from protocol_analysis.rows import Ruleset
 from protocol_analysis.rules import implementations, ruleset
 
@@ -38,6 +41,7 @@ __all__ = [
     "Finding",
     "Inventory",
     "ManifestError",
+    "Planned",
     "Portability",
     "Position",
     "Reason",
@@ -50,6 +54,7 @@ __all__ = [
     "explain",
     "implementations",
     "load",
+    "plan",
     "portability",
     "resolve",
     "ruleset",

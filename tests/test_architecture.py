@@ -179,6 +179,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "explain",
         "findings",
         "manifests",
+        "rollout",
     },
     "__main__": {"cli"},
 }
