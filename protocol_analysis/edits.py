@@ -171,7 +171,7 @@ def _candidates(kind: str, sides: Sides) -> list[str | None]:
 def _in_world(inventory: Inventory, world: str) -> Inventory:
     """What stands in one world: no name, and no policy, reaches another."""
     whole = {field.name: getattr(inventory, field.name) for field in fields(Inventory)}
-    own = {
+    own: dict[str, Any] = {
         name: tuple(each for each in found if each.meta.world == world)
         for name, found in whole.items()
         if isinstance(found, tuple) and found and hasattr(found[0], "meta")

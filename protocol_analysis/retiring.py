@@ -150,7 +150,9 @@ def _run_rewrite(options: argparse.Namespace) -> int:
     for text in releases:
         if warning := warning_of(text, options.implementation):
             say(f"warning: {warning}")
-    known = digests(paths)  # before anything is read: what is read later may be newer
+    known = digests(
+        paths, options.exclude
+    )  # before anything is read: what is read later may be newer
     inputs = _inputs(options, clusters)
     found = applying.rewrites(
         inputs, readers, known, options.mesh, dict(options.value) or None, options.unary
@@ -173,9 +175,9 @@ def _inputs(options: argparse.Namespace, clusters: dict[str, str]) -> list[Inven
     """What is named without a cluster, then each cluster."""
     found: list[Read] = []
     if options.paths:
-        found.append(read(options.paths, namespace=options.namespace))
+        found.append(read(options.paths, namespace=options.namespace, exclude=options.exclude))
     if clusters:
-        found.append(read(clusters, namespace=options.namespace))
+        found.append(read(clusters, namespace=options.namespace, exclude=options.exclude))
     return [cluster.inventory for each in found for cluster in each.clusters]
 
 

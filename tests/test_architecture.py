@@ -65,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *CORE,
         *("policies", "attaching", "workloads", "evidence", "measuring", "sheets", "formats"),
         *("readers", "readings", "reading", "speaking", "coverage", "portability", "proof"),
-        "multicluster",
+        *("multicluster", "manifests"),
     },
     "multicluster": {
         *CORE,
@@ -182,6 +182,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 OUTSIDE: dict[str, set[str]] = {
     "yaml": {"sheets", "claims", "manifests", "formats", "proof", "proposals", "rollout"},
     "tabulate": {"formats"},
+    "pathspec": {"manifests"},
     "tqdm": {"report", "running", "cli", "proving"},
     "pandas": {"tables", "wild", "drawing", "plots", "report"},
     "matplotlib": {"drawing", "plots", "report"},
