@@ -97,6 +97,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "comparing": {*CORE, "attaching", "wiring", "rulebook", "sheets"},
     "tables": {
         *CORE,
+        "formats",
         "comparing",
         "proposals",
         "rollout",
