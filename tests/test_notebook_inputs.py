@@ -66,6 +66,7 @@ def test_an_empty_folder(path: Path, tmp_path: Path) -> None:
 
 
 @books
+@pytest.mark.slow
 def test_one_service_without_ports(path: Path, tmp_path: Path) -> None:
     (tmp_path / "service.yaml").write_text(NO_PORTS, encoding="utf-8")
     run(path, tmp_path / "service.yaml")
