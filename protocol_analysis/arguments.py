@@ -102,8 +102,9 @@ def add_input(command: argparse.ArgumentParser, *, release: bool = True) -> None
         default=[],
         type=_pattern,
         metavar="GLOB",
-        help="not read of a folder, as .gitignore has it: templates/, '**/vendor/*.yaml'; "
-        f"repeatable; {', '.join(OF_TOOLS)} never are, unless '!{OF_TOOLS[0]}' asks for them",
+        help="what is not read of a folder, as .gitignore has it: templates/, '**/vendor/*.yaml'; "
+        f"repeatable; {', '.join(OF_TOOLS)} are left out anyway, and '!{OF_TOOLS[0]}' has one read; "
+        "what is named as PATH is always read",
     )
 
 
