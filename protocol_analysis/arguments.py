@@ -103,8 +103,8 @@ def add_input(command: argparse.ArgumentParser, *, release: bool = True) -> None
         type=_pattern,
         metavar="GLOB",
         help="what is not read of a folder, as .gitignore has it: templates/, '**/vendor/*.yaml'; "
-        f"repeatable; {', '.join(OF_TOOLS)} are left out anyway, and '!{OF_TOOLS[0]}' has one read; "
-        "what is named as PATH is always read",
+        f"repeatable; {', '.join(OF_TOOLS)} are left out anyway, and '!{OF_TOOLS[0]}' has one "
+        "read; what is named as PATH is always read",
     )
 
 
