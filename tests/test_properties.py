@@ -216,7 +216,7 @@ def covered(rows: Iterable[Coverage]) -> Counter[tuple[Any, ...]]:
 
 
 @pytest.mark.slow
-def test_all_of_this_with_ten_times_as_many_examples() -> None:
+def test_all_of_this_with_five_times_as_many_examples() -> None:
     """In a process of its own: how many there are is decided where settings are made."""
     command = [sys.executable, "-m", "pytest", "-q", "--hypothesis-profile=thorough", __file__]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
