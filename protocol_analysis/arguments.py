@@ -11,6 +11,8 @@ from typing import Any, NoReturn, TextIO
 
 from protocol_analysis.formats import FORMATS, printable
 from protocol_analysis.manifests import split_reader
+from protocol_analysis.manifests.excluding import OF_TOOLS, compiled
+from protocol_analysis.model import ManifestError
 from protocol_analysis.proposals import named
 from protocol_analysis.rules import implementations
 from protocol_analysis.sheets import Sheet
@@ -94,6 +96,16 @@ def add_input(command: argparse.ArgumentParser, *, release: bool = True) -> None
         default="default",
         help="for objects that name none; default: default",
     )
+    command.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        type=_pattern,
+        metavar="GLOB",
+        help="what is not read of a folder, as .gitignore has it: templates/, '**/vendor/*.yaml'; "
+        f"repeatable; {', '.join(OF_TOOLS)} are left out anyway, and '!{OF_TOOLS[0]}' has one "
+        "read; what is named as PATH is always read",
+    )
 
 
 def add_output(command: argparse.ArgumentParser, run: Any, more: Sequence[str] = ()) -> None:
@@ -108,6 +120,15 @@ def _path(text: str) -> str:
     """Refuse an empty path: a shell's unset variable does not mean the current folder."""
     if not text:
         raise argparse.ArgumentTypeError("an empty path; write . for the current folder")
+    return text
+
+
+def _pattern(text: str) -> str:
+    """Refuse what would exclude nothing."""
+    try:
+        compiled([text])
+    except ManifestError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 

@@ -86,7 +86,9 @@ def add_check(commands: Any, version: str) -> None:
     )
     add_output(command, _run_check, more=FORMATS)
     # Unset, so that the configuration can be told from what was asked for.
-    command.set_defaults(version=version, mesh=None, implementation=None, namespace=None)
+    command.set_defaults(
+        version=version, mesh=None, implementation=None, namespace=None, exclude=None
+    )
 
 
 def add_rules(commands: Any) -> None:
@@ -112,7 +114,7 @@ def _configured(options: argparse.Namespace) -> None:
     for name in (field.name for field in fields(Configuration)):
         if getattr(options, name) is None:
             setattr(options, name, getattr(asked, name) or _DEFAULTS.get(name))
-    for name in ("mesh", "select", "ignore"):
+    for name in ("mesh", "select", "ignore", "exclude"):
         setattr(options, name, list(getattr(options, name) or ()))
     options.select, options.ignore = words(options.select), words(options.ignore)
     if options.suppress is None and Path(SUPPRESS_FILE).is_file():

@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -190,10 +191,7 @@ def box(where: Axes | Figure, at: tuple[float, float, float, float], look: Look)
         edgecolor=INK,
         linewidth=0.6 if width else 0,
     )
-    if isinstance(where, Axes):
-        where.add_patch(surface)
-    else:
-        where.add_artist(surface)
+    where.add_artist(surface)  # unlike add_patch it leaves the limits of the Axes alone
     return surface
 
 
@@ -220,11 +218,16 @@ def drawable(text: str, most: int = 40) -> str:
     >>> drawable("a-very-long-name", 8)
     'a-very-…'
     """
-    glyphs = get_font(findfont(FONT)).get_charmap()
     text = "".join(
-        c if ord(c) in glyphs else c.encode("unicode_escape").decode() for c in printable(text)
+        c if ord(c) in _glyphs() else c.encode("unicode_escape").decode() for c in printable(text)
     )
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    """The characters that the font has."""
+    return frozenset(get_font(findfont(FONT)).get_charmap())
 
 
 def sentence(text: str) -> str:

@@ -9,7 +9,7 @@ gateway, not by another that reads routes to the same object, and not by a mesh.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from protocol_analysis.coverage import readable
@@ -168,8 +168,20 @@ def _candidates(kind: str, sides: Sides) -> list[str | None]:
     return [*http2, None, *(name for name in both if name not in http2)]
 
 
+def _in_world(inventory: Inventory, world: str) -> Inventory:
+    """What stands in one world: no name, and no policy, reaches another."""
+    whole = {field.name: getattr(inventory, field.name) for field in fields(Inventory)}
+    own: dict[str, Any] = {
+        name: tuple(each for each in found if each.meta.world == world)
+        for name, found in whole.items()
+        if isinstance(found, tuple) and found and hasattr(found[0], "meta")
+    }
+    return replace(inventory, **own)
+
+
 def _around(inventory: Inventory, target: Meta) -> Inventory:
     """The routes that refer to an object, their namesakes, and all that bears upon them."""
+    inventory = _in_world(inventory, target.world)
     wanted = name_of(target)[1:]
     named = {
         name_of(route.meta)

@@ -136,7 +136,11 @@ def _markdown(rows: Sequence[Row], columns: Columns) -> str:
 
 
 def _csv(rows: Sequence[Row], fields: Sequence[str]) -> str:
-    """Rows as RFC 4180 has them, but for the line break; lists as JSON, null and "" as nothing."""
+    """Rows as RFC 4180 has them, but for the line break; lists as JSON, null and "" as nothing.
+
+    It has no escapes, and is read on terminals too: control characters are shown as in a table, but
+    for tabs and line breaks, which its quotes hold. What has to read back exactly is json.
+    """
     flat = [dict(_flatten(row)) for row in rows]
     names = list(dict.fromkeys([*fields, *(name for row in flat for name in row)]))
     # Where an object is null in some rows (`declaredAt`), its fields are empty there.
@@ -149,7 +153,8 @@ def _csv(rows: Sequence[Row], fields: Sequence[str]) -> str:
 def _csv_text(value: Any) -> str:
     if isinstance(value, list):
         return _json(value, ascii_only=False, indent=None)
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    return _CONTROL.sub(lambda c: c[0] if c[0] in "\t\n" else _escaped(c[0]), text)
 
 
 def _csv_field(text: str) -> str:

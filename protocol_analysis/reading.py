@@ -109,14 +109,16 @@ def read(
     namespace: str = "default",
     progress: Progress | None = None,
     meshes: Sequence[str] = (),
+    exclude: Sequence[str] = (),
 ) -> Read:
     """Manifests as a notebook's parameter names them.
 
     A path, a list of paths, or a mapping from a cluster's name to its path, which may end in
     `@IMPLEMENTATION:RELEASE`; `release` and `implementation` are those of the others, and a release
-    may name its implementation, `istio@1.26`. `meshes` read the same Services. What cannot be read
-    is on `Read.inventory.unreadable`. Raises ManifestError where nothing is named, or in
-    another form, and RulesetError for an implementation or a release that is not known.
+    may name its implementation, `istio@1.26`. `meshes` read the same Services; `exclude` has
+    patterns, as in `.gitignore`, for what is not read of a folder. What cannot be read is on
+    `Read.inventory.unreadable`. Raises ManifestError where nothing is named, or in another form,
+    and RulesetError for an implementation or a release that is not known.
 
     >>> read(["no/such/folder"]).inventory.unreadable[0].reason
     'no such file or folder'
@@ -141,9 +143,12 @@ def read(
     found = []
     for (name, paths, _, _), (by, warning) in zip(places, known, strict=True):
         if name is None:
-            inventory = load(*paths, namespace=namespace, progress=progress)
+            inventory = load(*paths, namespace=namespace, progress=progress, exclude=exclude)
         else:
-            inventory = load(clusters={name: paths[0]}, namespace=namespace, progress=progress)
+            place = {name: paths[0]}
+            inventory = load(
+                clusters=place, namespace=namespace, progress=progress, exclude=exclude
+            )
         found.append(
             Cluster(
                 name=name,

@@ -157,7 +157,8 @@ def _run_rewrite(options: argparse.Namespace) -> int:
     for text in releases:
         if warning := warning_of(text, options.implementation):
             say(f"warning: {warning}")
-    known = digests(paths)  # before anything is read: what is read later may be newer
+    # Before anything is read: what is read later may be newer.
+    known = digests(paths, options.exclude)
     calls = dict.fromkeys(options.unary, "unary")
     calls |= read_calls(options.calls) if options.calls else {}
     read_ = _read(options, clusters, readers[0])
@@ -190,9 +191,9 @@ def _read(options: argparse.Namespace, clusters: dict[str, str], by: Reader) -> 
     """What is named without a cluster, then each cluster; read by the first reader."""
     found: list[Read] = []
     if options.paths:
-        found.append(read(options.paths, namespace=options.namespace))
+        found.append(read(options.paths, namespace=options.namespace, exclude=options.exclude))
     if clusters:
-        found.append(read(clusters, namespace=options.namespace))
+        found.append(read(clusters, namespace=options.namespace, exclude=options.exclude))
     return [
         replace(cluster, implementation=by.implementation, release=by.release)
         for each in found

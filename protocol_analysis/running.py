@@ -33,7 +33,10 @@ def inputs_of(options: argparse.Namespace, reading: Callable[..., Read] = read) 
         raise RulesetError(msg)
     if [*options.paths, *(split_reader(rest)[0] for _, rest in options.cluster)].count("-") > 1:
         raise RulesetError("standard input is named twice; it can be read once")
-    asked = (options.release, options.implementation, options.namespace, _progress, options.mesh)
+    asked = (
+        *(options.release, options.implementation, options.namespace),
+        *(_progress, options.mesh, options.exclude),
+    )
     # Clusters first: a release that is not known is told before anything is read.
     named = read(dict(options.cluster), *asked).clusters if options.cluster else ()
     all_readers(options.mesh, mesh=True)  # what is no mesh is told before anything else

@@ -7,7 +7,6 @@ reference looks in its own file, then in its folder, then outward.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from posixpath import dirname
 from typing import TYPE_CHECKING, Any
@@ -38,9 +37,11 @@ class Scope:
     """An inventory, indexed: the nearest object of a name, grants, policies by target."""
 
     def __init__(self, inventory: Inventory) -> None:
-        self._nearest: dict[tuple[str, ...], list[Any]] = {}
-        for name in _NAMED:
-            self._add(getattr(inventory, name))
+        self._namesakes: dict[tuple[str, ...], list[Any]] = {}
+        for item in (item for name in _NAMED for item in getattr(inventory, name)):
+            key = (item.meta.world, *name_of(item.meta))
+            self._namesakes.setdefault(key, []).append(item)
+        self._nearest: dict[tuple[str, ...], dict[str, list[Any]]] = {}
         self._grants: dict[tuple[str, str], list[ReferenceGrant]] = {}
         for grant in inventory.grants:
             self._grants.setdefault((grant.meta.world, grant.meta.namespace), []).append(grant)
@@ -49,21 +50,18 @@ class Scope:
             for kind, name in {(wanted.kind, wanted.name) for wanted in policy.targets}:
                 self._tls.setdefault((policy.meta.world, kind, name), []).append(policy)
 
-    def _add(self, objects: Iterable[Any]) -> None:
-        for item in objects:
-            for place in places(item.meta.position.file):
-                key = (place, item.meta.world, *name_of(item.meta))
-                self._nearest.setdefault(key, []).append(item)
-
     def nearest(
         self, seen_from: Meta, group: str, kind: str, namespace: str, name: str
     ) -> list[Any]:
         """The objects of that name nearest to `seen_from`; several where none is nearer."""
-        for place in places(seen_from.position.file):
-            key = (place, seen_from.world, group, kind, namespace, name)
-            if found := self._nearest.get(key):
-                return found
-        return []
+        key = (seen_from.world, group, kind, namespace, name)
+        if key not in self._nearest:  # most names are never asked for
+            by_place = self._nearest[key] = {}
+            for item in self._namesakes.get(key, ()):
+                for place in places(item.meta.position.file):
+                    by_place.setdefault(place, []).append(item)
+        by_place = self._nearest[key]
+        return next((by_place[p] for p in places(seen_from.position.file) if p in by_place), [])
 
     def controllers(self, seen_from: Meta, parent: ObjectRef) -> tuple[set[str], str]:
         """The controllerNames behind a parent of a route, or what is missing to tell."""

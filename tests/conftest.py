@@ -25,6 +25,8 @@ os.environ["IPYTHONDIR"] = _IPYTHON.name
 mpl.use("Agg")
 # A busy machine is no failure: how fast things are is for benchmarks.
 settings.register_profile("any speed", deadline=None)
+# `--hypothesis-profile=thorough`; test_properties.py is run by it in `make test-slow`.
+settings.register_profile("thorough", deadline=None, max_examples=500)
 settings.load_profile("any speed")
 
 

@@ -68,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *CORE,
         *("policies", "attaching", "workloads", "evidence", "measuring", "sheets", "formats"),
         *("readers", "readings", "reading", "speaking", "coverage", "portability", "proof"),
-        *("multicluster", "clues", "owners"),
+        *("multicluster", "clues", "owners", "manifests"),
     },
     "multicluster": {
         *CORE,
@@ -100,6 +100,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "comparing": {*CORE, "attaching", "wiring", "rulebook", "sheets"},
     "tables": {
         *CORE,
+        "formats",
         "comparing",
         "proposals",
         "rollout",
@@ -188,6 +189,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 OUTSIDE: dict[str, set[str]] = {
     "yaml": {"sheets", "claims", "manifests", "formats", "proof", "proposals", "rollout"},
     "tabulate": {"formats"},
+    "pathspec": {"manifests"},
     "tqdm": {"report", "running", "cli", "proving"},
     "pandas": {"tables", "wild", "drawing", "plots", "report"},
     "matplotlib": {"drawing", "plots", "report"},

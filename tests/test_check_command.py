@@ -310,7 +310,10 @@ def test_what_cannot_be_read_is_in_every_format(capsys: pytest.CaptureFixture[st
 HOSTILE = "\x1b[31m]]>\n::error::|<b>\u202e[a](https://evil.example)"
 
 
-@pytest.mark.parametrize("output", ["table", "wide", "markdown", "sarif", "junit", "github"])
+@pytest.mark.parametrize(
+    "output",
+    ["table", "wide", "markdown", "csv", "json", "jsonl", "yaml", "sarif", "junit", "github"],
+)
 def test_hostile_names_are_data(
     here: Path, capsys: pytest.CaptureFixture[str], output: str
 ) -> None:
@@ -330,6 +333,12 @@ def test_hostile_names_are_data(
         assert len(out.splitlines()) == 2
     elif output == "markdown":
         assert len(out.splitlines()) == 4
+    elif output == "csv":
+        assert len(list(csv.reader(io.StringIO(out, newline="")))) == 3
+    elif output in ("json", "yaml"):
+        assert len(yaml.safe_load(out)) == 2
+    elif output == "jsonl":
+        assert len([json.loads(line) for line in out.splitlines()]) == 2
     else:
         assert len(out.splitlines()) == 3
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from protocol_analysis import __version__, ruleset
-from protocol_analysis.formats import FORMATS
+from protocol_analysis.formats import FORMATS, printable
 from tests.support import ROOT, run
 
 HOSTILE = "\x1b[31m=1+1|<b>\u202e$x$`*"
@@ -62,7 +62,10 @@ READ: dict[str, Callable[[str], Any]] = {
 
 
 def flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A row as a csv has it: objects as columns with a dot, null as nothing."""
+    """A row as a csv has it: objects as columns with a dot, null as nothing.
+
+    Control characters are shown; a csv has no escapes.
+    """
     found: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, dict):
@@ -70,7 +73,8 @@ def flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         elif isinstance(value, list):
             found[prefix + name] = value
         else:
-            found[prefix + name] = "" if value is None else str(value)
+            text = "" if value is None else str(value)
+            found[prefix + name] = "".join(c if c in "\t\n" else printable(c) for c in text)
     return found
 
 

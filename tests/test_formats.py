@@ -121,7 +121,7 @@ def test_json_and_yaml_read_back_as_they_were(text: str, output: str, encoding: 
 def test_every_hostile_text_reads_back(output: str, text: str) -> None:
     if output != "csv":
         assert read_back(output, written(text, output)) == [a_row(text)]
-    elif "\udcff" not in text:  # csv has no way to escape what is no text
+    else:
         assert_csv(text)
 
 
@@ -129,7 +129,8 @@ def assert_csv(text: str) -> None:
     header, line = cells(written(text, "csv"))
     assert header == ["name", "list", "flag", "none", "at.file", "at.line", "rows"]
     name, listed, flag, none, file, number, empty = line
-    assert (name, file) == (text, text)
+    kept = "".join(c if c in "\t\n" else printable(c) for c in text)
+    assert (name, file) == (kept, kept)
     assert json.loads(listed) == [text, "b"]
     assert (flag, none, number, empty) == ("True", "", "1", "[]")
 
@@ -138,7 +139,7 @@ def assert_csv(text: str) -> None:
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from('\r\n",\0'), max_size=12))
 @example("a\rb")
 @example('"\r\n"')
-def test_csv_reads_back_as_it_was(text: str) -> None:
+def test_csv_reads_back_as_it_was_but_for_control_characters(text: str) -> None:
     assert_csv(text)
 
 

@@ -10,7 +10,7 @@ from protocol_analysis import Inventory, cli, load
 from protocol_analysis.model import Problem
 
 SERVICE = "apiVersion: v1\nkind: Service\n"
-TEMPLATE = "a Helm template, not a manifest: render it first (helm template)"
+TEMPLATE = "a Helm template, not a manifest: render it first (helm template), or exclude it"
 
 
 @pytest.fixture(name="folder", autouse=True)

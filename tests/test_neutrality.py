@@ -165,7 +165,7 @@ RELEASES = ("1.1", "1.4", "1.8", "1.9")
 
 
 @needs_shared
-@pytest.mark.parametrize("releases", [("1.9",), RELEASES])
+@pytest.mark.parametrize("releases", [("1.9",), pytest.param(RELEASES, marks=pytest.mark.slow)])
 def test_on_real_manifests_whatever_is_called_neutral_is(releases: tuple[str, ...]) -> None:
     """With what was decided done, every reference at every release is spoken to as before."""
     folders = sorted((SHARED / "real/manifests").iterdir())

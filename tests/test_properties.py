@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from protocol_analysis import Coverage, Inventory, Resolution, coverage, load, resolve, ruleset
 from protocol_analysis.coverage import CLASSES
 from protocol_analysis.model import BACKEND_GROUPS, ENVOY_GATEWAY, GATEWAY_API, MCS, ROUTE_KINDS
 from protocol_analysis.tables import class_table, coverage_table, resolution_table
+from tests.support import ROOT
 
 Object = dict[str, Any]
 Files = Mapping[str, Sequence[Object]]
 
 # The same examples in every run, and no clock: files take what they take to write and read.
 quick = settings(
-    max_examples=100,
+    max_examples=settings().max_examples * 3 // 10,
     deadline=None,
     derandomize=True,
     database=None,
@@ -209,6 +213,14 @@ def covered(rows: Iterable[Coverage]) -> Counter[tuple[Any, ...]]:
         )
         for row in rows
     )
+
+
+@pytest.mark.slow
+def test_all_of_this_with_five_times_as_many_examples() -> None:
+    """In a process of its own: how many there are is decided where settings are made."""
+    command = [sys.executable, "-m", "pytest", "-q", "--hypothesis-profile=thorough", __file__]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @quick

@@ -5,7 +5,8 @@
     mesh = ["istio@1.26"]
     ignore = ["AP011"]            # also: select
     fail-on = "warning"
-    suppress = "ignored.yaml"     # paths are seen from the file that names them
+    exclude = ["templates/"]      # patterns as in .gitignore, for what is not read of a folder
+    suppress = "ignored.yaml"     # paths and patterns are seen from the file that names them
     baseline = "baseline.json"
 
 The file is looked for in the current folder alone. Options of the command line win over it, one by
@@ -25,6 +26,8 @@ from typing import Any
 from protocol_analysis.findings.catalogue import SEVERITIES
 from protocol_analysis.findings.checking import codes
 from protocol_analysis.findings.suppressing import text_of
+from protocol_analysis.manifests.excluding import compiled, rebased
+from protocol_analysis.model import ManifestError
 from protocol_analysis.readers import reader, reader_of
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.sheets import Sheet
@@ -34,7 +37,7 @@ FAIL_ON = (*SEVERITIES, "none")
 _TABLE = "protocol-analysis"
 _PATHS = ("suppress", "baseline")
 _TEXTS = ("implementation", "release", "namespace", "fail-on", *_PATHS)
-_LISTS = ("mesh", "select", "ignore")
+_LISTS = ("mesh", "select", "ignore", "exclude")
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -48,6 +51,7 @@ class Configuration:
     mesh: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     fail_on: str | None = None
     suppress: str | None = None
     baseline: str | None = None
@@ -60,7 +64,7 @@ def configuration(
 
     >>> configuration("data/sample")
     Configuration(implementation=None, release=None, namespace=None, mesh=(), select=(), \
-ignore=(), fail_on=None, suppress=None, baseline=None)
+ignore=(), exclude=(), fail_on=None, suppress=None, baseline=None)
     """
     if file is not None:
         found = parse_configuration(text_of(file), os.fspath(file))
@@ -96,6 +100,8 @@ def parse_configuration(text: str, name: str) -> Configuration | None:
     made: dict[str, Any] = {key.replace("-", "_"): value for key, value in raw.items()}
     made |= {key: _words(raw[key]) for key in _LISTS if key in raw}
     made |= {key: str(folder / raw[key]) for key in _PATHS if key in raw}
+    patterns = _list(raw.get("exclude", []))  # a comma is part of one
+    made["exclude"] = tuple(rebased(each, os.fspath(folder)) for each in patterns)
     return Configuration(**made)
 
 
@@ -132,7 +138,7 @@ def _known(sheet: Sheet, raw: Mapping[str, Any]) -> None:
         if key in raw:
             try:
                 question()
-            except RulesetError as error:
+            except (RulesetError, ManifestError) as error:
                 sheet.error(sheet.lines[id(raw), key], f"{key}: {error}")
 
     implementation = raw.get("implementation", "envoy-gateway")
@@ -142,6 +148,7 @@ def _known(sheet: Sheet, raw: Mapping[str, Any]) -> None:
     ask("mesh", lambda: [reader(each, mesh=True) for each in _words(raw["mesh"])])
     ask("select", lambda: codes(_words(raw["select"])))
     ask("ignore", lambda: codes((), _words(raw["ignore"])))
+    ask("exclude", lambda: compiled(_list(raw["exclude"])))
 
 
 def _wrong(key: str, value: Any) -> str:
@@ -156,8 +163,12 @@ def _wrong(key: str, value: Any) -> str:
     return ""
 
 
+def _list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
 def _words(value: str | list[str]) -> tuple[str, ...]:
-    return tuple(words([value] if isinstance(value, str) else value))
+    return tuple(words(_list(value)))
 
 
 def words(values: list[str]) -> list[str]:

@@ -8,10 +8,11 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from protocol_analysis.manifests.excluding import Excluding
 from protocol_analysis.model import ManifestError
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -27,8 +28,13 @@ _UTF_16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"
 Refuse = Callable[[Path, str], None]
 
 
-def files_of(path: Path, refuse: Refuse) -> Iterator[Path]:
-    """The manifests at `path`: itself where it is a file, those in it where it is a folder."""
+def files_of(
+    path: Path, refuse: Refuse, exclude: Sequence[str] = (), pass_over: Refuse | None = None
+) -> Iterator[Path]:
+    """The manifests at `path`: itself where it is a file, those in it where it is a folder.
+
+    What `exclude` covers in a folder is not read; `pass_over` is told of the folders of tools.
+    """
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
@@ -38,7 +44,8 @@ def files_of(path: Path, refuse: Refuse) -> Iterator[Path]:
         yield path
         return
     root = os.path.realpath(path)
-    for file in _walk(path, refuse):
+    excluding = Excluding(exclude, path)
+    for file in _walk(path, refuse, excluding):
         linked = file.is_symlink()
         if linked and not Path(os.path.realpath(file)).is_relative_to(root):
             refuse(file, "a link out of the folder; name its target to read it")
@@ -48,9 +55,13 @@ def files_of(path: Path, refuse: Refuse) -> Iterator[Path]:
             refuse(file, reason)
         else:
             yield file
+    if pass_over and (tools := excluding.tools):
+        counted = ", ".join(f"{count} {name}" for name, count in sorted(tools.items()))
+        first = min(tools)
+        pass_over(path, f"folders of tools in it: {counted}; --exclude '!{first}' reads {first}")
 
 
-def _walk(path: Path, refuse: Refuse) -> Iterator[Path]:
+def _walk(path: Path, refuse: Refuse, excluding: Excluding) -> Iterator[Path]:
     """The manifests of a folder and of those in it, and the links to other folders, in order.
 
     Unlike os.walk it neither recurses nor passes over what it may not list.
@@ -64,13 +75,14 @@ def _walk(path: Path, refuse: Refuse) -> Iterator[Path]:
         except OSError as error:
             refuse(folder, _why(error))
             continue
-        inner = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-        folders += [folder / name for name in reversed(inner) if name != ".git"]
+        inner = [folder / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        folders += [each for each in reversed(inner) if not excluding.covers(each, folder=True)]
         for entry in entries:
             file = folder / entry.name
             named = entry.name.lower().endswith(SUFFIXES)
             linked = entry.is_symlink() and _is_folder(file)
-            if linked or (named and not entry.is_dir(follow_symlinks=False)):
+            met = linked or (named and not entry.is_dir(follow_symlinks=False))
+            if met and not excluding.covers(file, folder=linked):
                 yield file
 
 

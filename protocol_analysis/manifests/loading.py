@@ -22,7 +22,7 @@ __all__ = ["Progress", "load", "read_text"]
 
 # What only the outputs of Envoy Gateway's translator tests hold.
 _FIXTURE_OUTPUTS = ("infraIR", "xdsIR")
-_TEMPLATE = "a Helm template, not a manifest: render it first (helm template)"
+_TEMPLATE = "a Helm template, not a manifest: render it first (helm template), or exclude it"
 _NO_KIND = "no kind"
 _LISTS = 10  # how deep one list of objects may stand in another
 _DUPLICATE = "the last one counts here, Kubernetes refuses it when strict"
@@ -36,14 +36,17 @@ def load(
     clusters: MappingType[str, str | os.PathLike[str]] | None = None,
     namespace: str = "default",
     progress: Progress | None = None,
+    exclude: Iterable[str] = (),
 ) -> Inventory:
     """Read manifests from files, folders (recursively) and `-`, standard input.
 
     `clusters` maps a cluster's name to its file or folder; names never resolve from one cluster
     to another. `namespace` is given to objects that name none. `progress` wraps the files.
+    `exclude` has patterns, as in `.gitignore`, for what is not read of a folder.
 
     What cannot be read, a path that does not exist included, is on `Inventory.unreadable` with its
-    position and the reason. Raises ManifestError where no path is given.
+    position and the reason. Raises ManifestError where no path is given, and for a pattern that
+    excludes nothing.
 
     >>> inventory = load("data/sample")
     >>> inventory.unreadable
@@ -54,11 +57,12 @@ def load(
     if not paths and not clusters:
         msg = "no path given; name a file, a folder, or - for standard input"
         raise ManifestError(msg)
-    reader = _Reader(namespace)
+    reader, patterns = _Reader(namespace), [*exclude]
     for cluster, path in [(None, p) for p in paths] + [*(clusters or {}).items()]:
         # `./-` is a file of that name.
         stdin = os.fspath(path) == str(STDIN)
-        files = [STDIN] if stdin else list(files_of(Path(path), reader.refuse))
+        found = files_of(Path(path), reader.refuse, patterns, reader.pass_over)
+        files = [STDIN] if stdin else list(found)
         for file in progress(files) if progress else files:
             reader.read(file if stdin or file != STDIN else file.absolute(), cluster)
     return reader.inventory()
@@ -96,6 +100,10 @@ class _Reader:
     def refuse(self, file: Path, reason: str) -> None:
         """Note a file or a folder that cannot be read."""
         self.unreadable.append(_problem(file, reason))
+
+    def pass_over(self, folder: Path, reason: str) -> None:
+        """Note what nobody misses."""
+        self.skipped.append(_problem(folder, reason))
 
     def read(self, file: Path, cluster: str | None) -> None:
         """Add what a file holds."""

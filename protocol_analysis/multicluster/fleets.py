@@ -22,6 +22,7 @@ def read_fleet(
     namespace: str = "default",
     progress: Progress | None = None,
     meshes: Sequence[str] = (),
+    exclude: Sequence[str] = (),
 ) -> Read:
     """As `read`; a single folder whose folders export and import is as many clusters.
 
@@ -33,7 +34,7 @@ def read_fleet(
     >>> read_fleet("data/sample/west", "v1.8.3").names
     [None]
     """
-    found = read(manifests, release, implementation, namespace, progress, meshes)
+    found = read(manifests, release, implementation, namespace, progress, meshes, exclude)
     if found.names != [None] or not (isinstance(manifests, str) or len(manifests) == 1):
         return found
     path = manifests if isinstance(manifests, str) else next(iter(manifests))
@@ -41,7 +42,7 @@ def read_fleet(
     if len(folders) < 2:
         return found
     named = {folder: f"{path.rstrip('/')}/{folder}" for folder in folders}
-    return read(named, release, implementation, namespace, progress, meshes)
+    return read(named, release, implementation, namespace, progress, meshes, exclude)
 
 
 def _folders(inventory: Inventory, path: str) -> list[str]:

@@ -194,7 +194,7 @@ def _panel(axis: Axes, kind: str, cells: pd.DataFrame, known: Known, *, joined: 
             field = box(axis, (x, y, len(run), 1), look)
             field.set(edgecolor="#b9b9b9", linewidth=0)  # of the hatch
             gap = Rectangle((x, y), len(run), 1, fill=False, edgecolor=PAPER, linewidth=1.5)
-            axis.add_patch(gap)
+            axis.add_artist(gap)
             word = tag(axis, x + len(run) / 2, y + 0.52, says, look)
             marks += [(str(name), head, word) for head in run]
             x += len(run)

@@ -147,7 +147,7 @@ def _cell(axis: Axes, at: tuple[float, float, float, float], verdict: str) -> Te
     look = VERDICT_LOOKS[look_of(verdict)][0]
     x, y, wide, tall = at
     box(axis, at, look).set(edgecolor="#b9b9b9", linewidth=0)  # of the hatch
-    axis.add_patch(Rectangle((x, y), wide, tall, fill=False, edgecolor=PAPER, linewidth=1.5))
+    axis.add_artist(Rectangle((x, y), wide, tall, fill=False, edgecolor=PAPER, linewidth=1.5))
     return tag(axis, x + wide / 2, y + tall / 2, verdict, look)
 
 

@@ -134,7 +134,7 @@ def _linked(body: str) -> str:
     """
     body = re.sub(r"<td>(https://[\w./#~%-]+)</td>", r'<td><a href="\1">\1</a></td>', body)
     body = re.sub(r'(<a href="[\w-]+)\.ipynb"', r'\1.html"', body)
-    return re.sub(r'<a href="\.\./[^"]*">(.*?)</a>', r"\1", body, flags=re.DOTALL)
+    return re.sub(r'<a href="\.\./[^"]*"[^>]*>(.*?)</a>', r"\1", body, flags=re.DOTALL)
 
 
 def index_page(

@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from protocol_analysis.manifests.files import STDIN, files_of
@@ -32,13 +32,13 @@ def digest(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def digests(paths: Iterable[str]) -> dict[Path, str]:
+def digests(paths: Iterable[str], exclude: Sequence[str] = ()) -> dict[Path, str]:
     """Every manifest at these paths as it is now; what cannot be read is not among them."""
     found: dict[Path, str] = {}
     for path in paths:
         if path == str(STDIN):
             continue
-        for file in files_of(Path(path), lambda _path, _reason: None):
+        for file in files_of(Path(path), lambda _path, _reason: None, exclude):
             with contextlib.suppress(OSError):
                 if file.is_file():
                     with file.open("rb") as stream:

@@ -140,6 +140,13 @@ from protocol_analysis.tables.rulebook import (
     steps_table,
     support_table,
 )
+from protocol_analysis.tables.telling import (
+    SYMPTOM_COLUMNS,
+    FindingLines,
+    finding_lines,
+    places,
+    symptom_table,
+)
 from protocol_analysis.tables.timeline import (
     DELIVERABLE_COLUMNS,
     POSITION_COLUMNS,
@@ -211,6 +218,7 @@ __all__ = [
     "SUGGESTION_COLUMNS",
     "SUPPORTED_COLUMNS",
     "SUPPORT_COLUMNS",
+    "SYMPTOM_COLUMNS",
     "TIMELINE_COLUMNS",
     "UNAIDED_COLUMNS",
     "UPGRADE_COLUMNS",
@@ -219,6 +227,7 @@ __all__ = [
     "WILD_EFFECT_COLUMNS",
     "WILD_QUALITY_COLUMNS",
     "WORST_COLUMNS",
+    "FindingLines",
     "account_table",
     "alternatives_table",
     "as_markdown",
@@ -244,6 +253,7 @@ __all__ = [
     "effect_table",
     "evidence_table",
     "finding_counts",
+    "finding_lines",
     "findings_table",
     "floor_table",
     "import_field_table",
@@ -257,6 +267,7 @@ __all__ = [
     "on_the_wire_table",
     "outcome_table",
     "outputs_table",
+    "places",
     "plan_support_table",
     "plan_table",
     "portability_table",
@@ -286,6 +297,7 @@ __all__ = [
     "suggestion_table",
     "support_table",
     "supported_table",
+    "symptom_table",
     "timeline_table",
     "unaided_table",
     "undeclared_table",
