@@ -64,7 +64,7 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "verified": ("no",),
     "section": ("name", "number"),
     "grant": ("no",),
-    "as": ("Service",),
+    "as": ("Service", "derived"),
     "protocol": ("HTTP", "HTTP2", "GRPC", "HTTPS", "TCP", "UDP", None),
 }
 _KNOWN = {"backends": tuple(BACKEND_GROUPS), "routes": (*ROUTE_KINDS, *SITES)}
@@ -191,7 +191,7 @@ class RulesetSheet(Sheet):
 
     def gaps(self, rows: list[Row], order: list[str], top: dict[str, Any]) -> None:
         """An answer wherever one is needed: each release accepts something, each has defaults."""
-        own = [row for row in rows if row.section != "accepts" or row.choice not in BACKEND_GROUPS]
+        own = [row for row in rows if row.section != "accepts" or row.choice not in _CHOICES["as"]]
         answered = {question for row in own for question in _questions(row)}
         gaps: dict[tuple[str, str], list[str]] = {}
         accepted = {r for row in rows if row.section == "accepts" for r in row.releases}

@@ -54,6 +54,8 @@ from protocol_analysis.model import (
 )
 from protocol_analysis.policies import Gateway, GatewayClass, ReferenceGrant, RouteMatch
 
+_DERIVED = "multicluster.kubernetes.io/derived-service"
+
 
 def _service(node: Mapping, source: Source, group: str, kind: str) -> Service:
     ports = []
@@ -78,6 +80,11 @@ def _service(node: Mapping, source: Source, group: str, kind: str) -> Service:
         ports=tuple(ports),
         type=text(get(node, "spec", "type")),
         prefer_local=mode.lower() == "auto" or prefers.startswith("Prefer"),
+        asks=(
+            "Headless" if text(get(node, "spec", "clusterIP")) == "None" else "ClusterSetIP",
+            text(get(node, "spec", "sessionAffinity")) or "None",
+        ),
+        derived=text(get(node, "metadata", "annotations", _DERIVED)),
     )
 
 

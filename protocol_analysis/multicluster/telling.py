@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from protocol_analysis.multicluster.controllers import KEP, controller_of
 from protocol_analysis.multicluster.disagreeing import SEVERITIES, worst
-from protocol_analysis.multicluster.exporting import Export, shared
+from protocol_analysis.multicluster.exporting import Export
 from protocol_analysis.multicluster.hearing import ears
 from protocol_analysis.multicluster.merging import merged, why_older
+from protocol_analysis.multicluster.mirroring import across_clusters
 from protocol_analysis.multicluster.ordering import Step, apart, applied
 from protocol_analysis.multicluster.propagation import Propagation, propagation
 from protocol_analysis.reading import Cluster
@@ -91,7 +92,7 @@ def imports_by_field(clusters: Sequence[Cluster], controller: str = KEP) -> list
     """
     writes = controller_of(controller)
     found = []
-    for of in shared(clusters):
+    for of in across_clusters(clusters):
         ports = {port.key: port for port in merged(of)}
         for each in of.imports if of.exports else ():
             has = {(p.number, p.transport): p for p in each.service.ports if p.number is not None}
@@ -164,17 +165,19 @@ def order_decides_nothing(clusters: Sequence[Cluster], controller: str = KEP) ->
     return propagation(clusters[::-1], controller) == rows
 
 
-def prefixes(clusters: Sequence[Cluster], steps: Sequence[Step], most: int = 10) -> list[int]:
+def prefixes(
+    clusters: Sequence[Cluster], steps: Sequence[Step], most: int = 10, controller: str = KEP
+) -> list[int]:
     """How many pairs of sides differ at first and after each of the first steps, resolved anew.
 
     >>> prefixes([], [])
     [0]
     """
-    counts, now = [_apart(clusters)], list(clusters)
+    counts, now = [_apart(clusters, controller)], list(clusters)
     for step in steps[:most]:
         if not step.blocked:
             now = applied(now, step)
-            counts.append(_apart(now))
+            counts.append(_apart(now, controller))
     return counts
 
 
@@ -195,7 +198,9 @@ def by_grpc_route(clusters: Sequence[Cluster], controller: str = KEP) -> list[Un
     """
     heard = ears(clusters)
     sides = {
-        (each.cluster, of.name): each.service for of in shared(clusters) for each in of.imports
+        (each.cluster, of.name): each.service
+        for of in across_clusters(clusters)
+        for each in of.imports
     }
     found = []
     for row in propagation(clusters, controller):
@@ -217,11 +222,11 @@ def by_grpc_route(clusters: Sequence[Cluster], controller: str = KEP) -> list[Un
     return found
 
 
-def _apart(clusters: Sequence[Cluster]) -> int:
+def _apart(clusters: Sequence[Cluster], controller: str) -> int:
     """Pairs of sides that differ; what is not there is no side."""
     words: dict[tuple[object, ...], list[str]] = {}
-    for row in propagation(clusters):
-        if row.resolution and row.winner:
+    for row in propagation(clusters, controller):
+        if row.resolution and row.meant:
             words.setdefault((row.name, row.port), []).append(row.wire)
     return sum(map(apart, words.values()))
 
@@ -238,7 +243,7 @@ def _stages(
     rows: Sequence[Propagation],
     chosen: Propagation,
 ) -> Iterator[Stage]:
-    of = next(each for each in shared(clusters) if each.name == chosen.name)
+    of = next(each for each in across_clusters(clusters) if each.name == chosen.name)
     port = next(each for each in merged(of) if each.key == chosen.port)
     for export, here in [(port.winner, port.port), *((c.export, c.port) for c in port.claims)]:
         value = here.app_protocol or "nothing"

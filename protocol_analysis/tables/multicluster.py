@@ -145,11 +145,14 @@ def propagation_matrix(rows: Sequence[Propagation]) -> pd.DataFrame:
     """What is spoken to each exported port (lines) in each cluster (columns).
 
     Where a cluster exports and imports and the two differ, both stand there, the Service first.
-    What is not meant is marked with `!`: a line without a mark says the same in every cluster.
+    What is not meant is marked with `!`: a line without a mark says the same in every cluster. Of
+    what is no side of a port nothing is meant: it is left out.
     """
     clusters = sorted({row.cluster for row in rows})
     cells: dict[str, dict[str, list[Propagation]]] = {}
     for row in rows:
+        if not row.meant:
+            continue
         cells.setdefault(row.service_port, {}).setdefault(row.cluster, []).append(row)
     lines = {
         name: [_cell(of.get(cluster, [])) for cluster in clusters] for name, of in cells.items()
