@@ -1,8 +1,12 @@
-"""The faults of a fleet: one function each, which says what is to be found, and how bad it is."""
+"""The faults of a fleet: one function each, which says what is to be found, and how bad it is.
+
+`fleet` makes a fleet with any of them.
+"""
 
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +16,13 @@ from tests.fleets import (
     FOREIGN,
     GATEWAY,
     H2C,
+    NEW,
     OLD,
     WS,
     Fleet,
     Named,
     Objects,
+    a_name,
     a_route,
     an_import,
     an_object,
@@ -26,8 +32,7 @@ from tests.fleets import (
 )
 
 if TYPE_CHECKING:
-    import random
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 TLS_TOO = ("", "HTTPRoute", "GRPCRoute")
 
@@ -71,6 +76,7 @@ class Turn:
             self.all_say("http")
 
     def anew(self) -> None:
+        """Its objects, made again."""
         self.objects.clear()
         self.objects.update(objects_of(self.of))
 
@@ -215,7 +221,7 @@ def lost_and_dead(turn: Turn) -> None:
 def dead_beside_udp(turn: Turn) -> None:
     """Two transports on one number; a UDPRoute leads to the one that has no value."""
     behind = turn.made.of(DEAD)
-    turn.of.routes = {cluster: "UDPRoute" for cluster in turn.of.importers}
+    turn.of.routes = dict.fromkeys(turn.of.importers, "UDPRoute")
     turn.of.ports[0] |= {"port": 8080, "appProtocol": "grpc"}
     turn.of.ports[1] = {"name": "datagrams", "port": 8080, "protocol": "UDP"}
     turn.anew()
@@ -340,3 +346,26 @@ FAULTS: dict[str, Callable[[Turn], None]] = {
         *(derived_lost, mirror_lost, no_service, external_name, ambiguous),
     )
 }
+
+
+def fleet(clusters: int, names: int, seed: int, kinds: Sequence[str] | None = None) -> Fleet:
+    """A fleet in which a third of the names has a fault, kind by kind."""
+    dice = random.Random(seed)  # noqa: S311 - the same fleet each time is what is wanted
+    all_of = [f"c{number:02}" for number in range(clusters)]
+    special = (FOREIGN, f"envoy-gateway:{DEAD}", f"envoy-gateway:{OLD}")
+    readers = dict.fromkeys(all_of, f"envoy-gateway:{NEW}")
+    readers |= dict(zip(all_of[-3:], special, strict=True))
+    made = Fleet(clusters={name: [] for name in all_of}, readers=readers)
+    turns = [*(FAULTS if kinds is None else kinds)] * names
+    for number in range(names):
+        named = a_name(dice, f"s{number:03}", all_of)
+        objects = objects_of(named)
+        if turns and number % 3 == 0:
+            FAULTS[turns[number // 3]](Turn(dice, named, objects, made))
+        for (cluster, _, _), item in objects.items():
+            made.clusters[cluster].append(item)
+    for items in made.clusters.values():
+        dice.shuffle(items)
+    for cluster, item in made.late:
+        made.clusters[cluster].append(item)
+    return made

@@ -8,7 +8,6 @@ that each fault is told with how bad it is.
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,6 +16,7 @@ from protocol_analysis.model import MCS, Inventory, Meta, Other, Position, Servi
 from protocol_analysis.reading import Cluster
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
@@ -62,35 +62,11 @@ class Fleet:
         return {name: f"{folder / name}@{by}" for name, by in self.readers.items()}
 
 
-def fleet(clusters: int, names: int, seed: int, kinds: Sequence[str] | None = None) -> Fleet:
-    """A fleet in which a third of the names has a fault, kind by kind."""
-    from tests.fleet_faults import FAULTS, Turn  # noqa: PLC0415 - which stands on this
-
-    dice = random.Random(seed)  # noqa: S311 - the same fleet each time is what is wanted
-    all_of = [f"c{number:02}" for number in range(clusters)]
-    special = (FOREIGN, f"envoy-gateway:{DEAD}", f"envoy-gateway:{OLD}")
-    readers = dict.fromkeys(all_of, f"envoy-gateway:{NEW}")
-    readers |= dict(zip(all_of[-3:], special, strict=True))
-    made = Fleet(clusters={name: [] for name in all_of}, readers=readers)
-    turns = [*(FAULTS if kinds is None else kinds)] * names
-    for number in range(names):
-        named = _named(dice, f"s{number:03}", all_of)
-        objects = objects_of(named)
-        if turns and number % 3 == 0:
-            FAULTS[turns[number // 3]](Turn(dice, named, objects, made))
-        for (cluster, _, _), item in objects.items():
-            made.clusters[cluster].append(item)
-    for items in made.clusters.values():
-        dice.shuffle(items)
-    for cluster, item in made.late:
-        made.clusters[cluster].append(item)
-    return made
-
-
 Objects = dict[tuple[str, str, str], dict[str, Any]]  # cluster, kind, name
 
 
-def _named(dice: random.Random, name: str, clusters: list[str]) -> Named:
+def a_name(dice: random.Random, name: str, clusters: list[str]) -> Named:
+    """A name of a fleet, without a fault."""
     usual, behind = clusters[:-3], clusters[-2]
     # One cluster imports only.
     exporters = dice.sample(usual[:-1], min(dice.choice([2, 2, 3]), len(usual) - 1))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from protocol_analysis.multicluster.propagation import Propagation, propagation
-from protocol_analysis.multicluster.telling import journey
 from protocol_analysis.reading import Cluster, read
 
 if TYPE_CHECKING:

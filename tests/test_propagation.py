@@ -18,8 +18,8 @@ from protocol_analysis.multicluster.telling import (
     journey,
 )
 from protocol_analysis.reading import Cluster, read
-from tests.fleet_faults import FAULTS
-from tests.fleets import DEAD, Fault, a_cluster, fleet
+from tests.fleet_faults import FAULTS, fleet
+from tests.fleets import DEAD, Fault, a_cluster
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,8 @@ from protocol_analysis.multicluster.ordering import Step, apart, applied, safe_o
 from protocol_analysis.multicluster.propagation import propagation
 from protocol_analysis.multicluster.telling import never_worse, prefixes
 from protocol_analysis.reading import Cluster, read
-from tests.fleets import a_cluster, fleet
+from tests.fleet_faults import fleet
+from tests.fleets import a_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
