@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from protocol_analysis import load
 from protocol_analysis.multicluster.disagreeing import kinds
 from protocol_analysis.multicluster.fleets import read_fleet
+from protocol_analysis.multicluster.ordering import safe_order
 from protocol_analysis.multicluster.propagation import propagation
 from protocol_analysis.multicluster.telling import (
     by_grpc_route,
@@ -61,6 +63,18 @@ def test_every_fault_of_a_large_fleet_is_found_and_nothing_else(tmp_path: Path) 
 def test_fleets_of_other_seeds(seed: int, tmp_path: Path) -> None:
     made = fleet(clusters=12, names=90, seed=seed)
     assert found_in(read(made.write(tmp_path)).clusters) == made.faults
+
+
+@pytest.mark.slow
+def test_thousands_of_ports_on_one_import() -> None:
+    """Each port costs the same: asking all of them of each took minutes."""
+    ports = [(number, f"p{number}", "grpc") for number in range(1, 4001)]
+    exporting = a_cluster("a", exports={"cart": ("", ports)})
+    clusters = [exporting, a_cluster("b", DEAD, imports={"cart": ports})]
+    start = monotonic()
+    assert len(propagation(clusters)) == 8000
+    assert len(safe_order(clusters)) == 4001
+    assert monotonic() - start < 40
 
 
 @pytest.mark.parametrize("kind", FAULTS)
@@ -190,11 +204,25 @@ def test_an_import_that_stands_for_its_service() -> None:
 
 def test_the_way_of_a_port_has_a_place_for_every_stage() -> None:
     stages = journey(read(SAMPLE).clusters, port="catalog/catalog:9000")
+    both = ("routed", "resolved", "routed", "resolved")
     assert [stage.stage for stage in stages] == [
-        *("declared", "exported", "merged", "resolved", "imported", "resolved", "disagrees")
+        *("declared", "exported", "merged", *both, "imported", *both, "disagrees")
     ]
     assert all(stage.source.startswith(("https://", "data/sample/")) for stage in stages)
     assert journey(read(SAMPLE).clusters, port="no/such:1") == []
+
+
+def test_the_way_of_a_port_is_that_of_its_routes(tmp_path: Path) -> None:
+    """Behind a GRPCRoute it is not what an HTTPRoute would be spoken, which stands in for none."""
+    clusters = two("grpc", "grpc", DEAD)
+    wires = [
+        [stage.says.partition(": ")[0] for stage in journey(each) if stage.stage == "resolved"]
+        for each in (clusters, routed(tmp_path, "GRPCRoute", clusters))
+    ]
+    west = "envoy-gateway@v1.9.0 speaks h2 behind an HTTPRoute; no route leads there"
+    none = f"envoy-gateway@{DEAD} speaks http/1.1 behind an HTTPRoute; no route leads there"
+    assert wires[0] == [none, west]
+    assert wires[1] == [f"envoy-gateway@{DEAD} speaks h2 behind this GRPCRoute", west]
 
 
 def test_the_import_that_should_be_against_the_one_found() -> None:

@@ -19,6 +19,7 @@ from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import ITS_SERVICE, alone, resolve, word_of
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.resolver import TRANSPORTS
+from protocol_analysis.rows import Rules
 from protocol_analysis.scope import Scope
 from protocol_analysis.speaking import rules_of
 
@@ -35,6 +36,7 @@ class Ear:
     _around: dict[tuple[str, ...], Inventory] = field(default_factory=dict)
     _heard: dict[tuple[object, ...], Resolution] = field(default_factory=dict)
     _numbered: dict[Meta, dict[int | None, tuple[ServicePort, ...]]] = field(default_factory=dict)
+    _rules: dict[Reader, tuple[Rules, Rules | None]] = field(default_factory=dict)
     _references: dict[_Led, list[Resolution]] | None = None
     _naming: dict[_Led, list[Resolution]] | None = None
     _wanted: dict[tuple[str, str], dict[Port, list[BackendRef]]] | None = None
@@ -87,7 +89,10 @@ class Ear:
             target = replace(target, meta=replace(target.meta, group=group, kind=kind))
         near = self._near(target, service, port, value, policies=policies)
         mine = next(each for each in target.ports if key_of(each) == key_of(port))
-        found = alone(Scope(near), *rules_of(reader), target, mine, route, site=site)
+        if reader not in self._rules:
+            self._rules[reader] = rules_of(reader)
+        rules, wires = self._rules[reader]
+        found = alone(Scope(near), rules, wires, target, mine, route, site=site)
         if found.deciding.row == ITS_SERVICE and not kind and self.controller.derived != "none":
             # The Service that stands for the import is not at hand; it is as its controller does.
             found = self.hear(

@@ -12,8 +12,8 @@ follow: whoever has another value than the oldest export is one disagreement mor
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import ChainMap, Counter
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,6 +37,7 @@ from protocol_analysis.readings import word_of
 from protocol_analysis.releases import release_key
 from protocol_analysis.speaking import rules_of
 
+_Place = tuple[str, Meta, Port]  # cluster, object, port
 Write = tuple[str, Meta, Port, str | None]  # cluster, object, port, value
 
 
@@ -106,12 +107,10 @@ def _steps(search: _Search) -> tuple[list[Step], list[Step]]:
         for move in list(waiting):
             if not search.parts(move):
                 search.take(move)
-                taken.append(replace(move, left=search.left()))
+                taken.append(replace(move, left=search.left))
                 waiting.remove(move)
                 moved = True
-    return taken, [
-        replace(move, blocked=search.parts(move), left=search.left()) for move in waiting
-    ]
+    return taken, [replace(move, blocked=search.parts(move), left=search.left) for move in waiting]
 
 
 def applied(clusters: Sequence[Cluster], step: Step) -> list[Cluster]:
@@ -170,6 +169,7 @@ class _Search:
                 self.writers.append(writes_of(of, controller))
         self.words = [self.heard(number, self.now) for number in range(len(self.ports))]
         self.faults = [self.count(number, self.now) for number in range(len(self.ports))]
+        self.left = sum(map(apart, self.words))  # pairs of sides
 
     def moves(self) -> list[Step]:
         edits = [move for number in range(len(self.ports)) for move in self._edits(number)]
@@ -207,13 +207,12 @@ class _Search:
         return self._disturbs(move)
 
     def take(self, move: Step) -> None:
-        self.now = self.now.after(move)
+        self.now = self.now.after(move, self.now.values)
         for number in self._touched(move):
+            self.left -= apart(self.words[number])
             self.words[number] = self.heard(number, self.now)
             self.faults[number] = self.count(number, self.now)
-
-    def left(self) -> int:
-        return sum(map(apart, self.words))
+            self.left += apart(self.words[number])
 
     def heard(self, number: int, now: _Now) -> list[str]:
         """What is spoken to each side of a port."""
@@ -311,7 +310,7 @@ class _Search:
         for value in (today, *known):
             wanted = replace(port, wanted=value)
             kept = {side.key: wanted.due(side, by) for side in port.sides}
-            then = replace(self.now, values={**self.now.values, **kept})
+            then = replace(self.now, values=ChainMap(kept, self.now.values))
             if all(self._word(side, then) == meant for side in port.sides):
                 return value
         return today
@@ -321,14 +320,15 @@ class _Search:
 class _Now:
     """The values that were written, and who reads in each cluster."""
 
-    values: dict[tuple[str, Meta, Port], str | None] = field(default_factory=dict)
+    values: MutableMapping[_Place, str | None] = field(default_factory=dict)
     readers: dict[str, Reader]
 
-    def after(self, move: Step) -> _Now:
-        """The same once a step is taken."""
-        written = {(cluster, meta, port): value for cluster, meta, port, value in move.writes}
+    def after(self, move: Step, into: MutableMapping[_Place, str | None] | None = None) -> _Now:
+        """The same once a step is taken; what is written goes `into` these, or beside them."""
+        values = ChainMap({}, self.values) if into is None else into
+        values.update({(cluster, meta, port): value for cluster, meta, port, value in move.writes})
         readers = {**self.readers, move.cluster: move.upgrade} if move.upgrade else self.readers
-        return _Now(values={**self.values, **written}, readers=readers)
+        return _Now(values=values, readers=readers)
 
     def value(self, side: Side) -> str | None:
         """What a side declares now."""

@@ -6,20 +6,29 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from protocol_analysis.multicluster.controllers import KEP, controller_of
+from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
 from protocol_analysis.multicluster.disagreeing import SEVERITIES, worst
 from protocol_analysis.multicluster.exporting import Export
 from protocol_analysis.multicluster.hearing import ears
-from protocol_analysis.multicluster.merging import merged, why_older
+from protocol_analysis.multicluster.merging import MergedPort, merged, why_older
 from protocol_analysis.multicluster.mirroring import across_clusters
 from protocol_analysis.multicluster.ordering import Step, apart, applied
 from protocol_analysis.multicluster.propagation import Propagation, propagation
+from protocol_analysis.multicluster.sides import (
+    DERIVED,
+    EXPORT,
+    Side,
+    ports_across,
+    writes_of,
+)
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import word_of
 from protocol_analysis.releases import release_key
-from protocol_analysis.resolution import ASSUMED
+from protocol_analysis.resolution import ASSUMED, Resolution
 from protocol_analysis.rulebook import line_releases
 from protocol_analysis.rules import ruleset
+
+MOST_ROUTES = 3  # of those that lead to a side, in the way of a port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +80,15 @@ class Unaided:
 
 
 def journey(clusters: Sequence[Cluster], controller: str = KEP, port: str = "") -> list[Stage]:
-    """The way of one exported port, `namespace/name:port`; by default of the one with the worst.
+    """The way of one port, `namespace/name:port`; by default of the one with the worst fault.
+
+    Declared, exported, merged; then side by side: imported, the routes that lead there, the wire.
 
     >>> journey([])
     []
     """
     rows = propagation(clusters, controller)
-    exported = [row for row in rows if row.winner and (not port or row.service_port == port)]
+    exported = [row for row in rows if row.meant and (not port or row.service_port == port)]
     chosen = min(exported, key=_urgency, default=None)
     return list(_stages(clusters, controller, rows, chosen)) if chosen else []
 
@@ -244,13 +255,38 @@ def _stages(
     chosen: Propagation,
 ) -> Iterator[Stage]:
     of = next(each for each in across_clusters(clusters) if each.name == chosen.name)
-    port = next(each for each in merged(of) if each.key == chosen.port)
+    port = next(each for each in ports_across(of) if each.key == chosen.port)
+    if port.merged:
+        yield from _merging(port.merged, writes_of(of, controller_of(controller)))
+    sides = {(side.cluster, side.side): side for side in port.sides}
+    heard = ears(clusters, controller_of(controller))
+    for row in rows:
+        if (row.name, row.port) != (chosen.name, chosen.port) or not row.meant:
+            continue
+        side = sides.get((row.cluster, row.side))
+        if row.side != EXPORT:
+            value = row.app_protocol or "nothing"
+            says = f"{side.service.meta} says {value}" if side else row.wire
+            stage = "derived" if row.side == DERIVED else "imported"
+            yield Stage(stage=stage, cluster=row.cluster, says=says, source=str(row.position))
+        if side:
+            led = heard[row.cluster].leading(side.service, side.port)
+            yield from _routed(row, side, led)
+        for fault in row.faults:
+            says = f"{fault.kind.kind}: {fault.why}; {fault.meets}".rstrip("; ")
+            yield Stage(
+                stage="disagrees", cluster=row.cluster, says=says, source=str(fault.position)
+            )
+
+
+def _merging(port: MergedPort, writes: Controller) -> Iterator[Stage]:
+    """What each export declares, and what comes of them together."""
     for export, here in [(port.winner, port.port), *((c.export, c.port) for c in port.claims)]:
-        value = here.app_protocol or "nothing"
+        value, name = here.app_protocol or "nothing", f"{export.meta.namespace}/{export.meta.name}"
         yield Stage(
             stage="declared",
             cluster=export.cluster,
-            says=f"Service {of} declares {value} on {here.number}/{here.transport}",
+            says=f"Service {name} declares {value} on {here.number}/{here.transport}",
             source=str(here.where),
         )
         yield Stage(
@@ -259,34 +295,37 @@ def _stages(
             says=_since(export),
             source=str(export.meta.position),
         )
-    writes = controller_of(controller)
     carried = writes.carried(port) or "nothing"
     others = [claim.export for claim in port.claims if claim.differs]
     why = f", since {why_older(port.winner, others[0])}" if others else ""
-    yield Stage(
-        stage="merged",
-        cluster="",
-        says=f"the import should say {carried}{why}",
-        source=writes.source,
+    says = f"the import should say {carried}{why}"
+    yield Stage(stage="merged", cluster="", says=says, source=writes.source)
+
+
+def _routed(row: Propagation, side: Side, led: Sequence[Resolution]) -> Iterator[Stage]:
+    """The routes that lead to a side, and what is spoken to it there; else behind an HTTPRoute."""
+    for answer in led[:MOST_ROUTES]:
+        says = f"{answer.route} leads to the {side.service.meta.kind}"
+        at = str(answer.ref.position)
+        yield Stage(stage="routed", cluster=row.cluster, says=says, source=at)
+        yield _resolved(row, answer, f"behind this {answer.route.kind}")
+    if more := led[MOST_ROUTES:]:
+        says, at = f"{len(more)} more references lead there", str(more[0].ref.position)
+        yield Stage(stage="routed", cluster=row.cluster, says=says, source=at)
+    if row.resolution and not led:
+        yield _resolved(row, row.resolution, "behind an HTTPRoute; no route leads there")
+
+
+def _resolved(row: Propagation, answer: Resolution, where: str) -> Stage:
+    reasons = [reason.text for reason in answer.reasons if reason.row != ASSUMED]
+    spoken = word_of(answer)
+    does = "reads it not" if spoken == "not read" else f"speaks {spoken}"
+    return Stage(
+        stage="resolved",
+        cluster=row.cluster,
+        says=f"{row.reader} {does} {where}: {' '.join(reasons)}",
+        source=answer.deciding.source,
     )
-    for row in rows:
-        if (row.name, row.port) != (chosen.name, chosen.port):
-            continue
-        if row.side == "import":
-            value = row.app_protocol or "nothing"
-            says = f"ServiceImport {of} says {value}" if row.resolution else row.wire
-            yield Stage(stage="imported", cluster=row.cluster, says=says, source=str(row.position))
-        on = "ServiceImport" if row.side == "import" else "Service"
-        if row.resolution:
-            reasons = [reason.text for reason in row.resolution.reasons if reason.row != ASSUMED]
-            says = f"{row.reader} speaks {row.wire} to the {on}: {' '.join(reasons)}"
-            source = row.resolution.deciding.source
-            yield Stage(stage="resolved", cluster=row.cluster, says=says, source=source)
-        for fault in row.faults:
-            says = f"{fault.kind.kind}: {fault.why}; {fault.meets}".rstrip("; ")
-            yield Stage(
-                stage="disagrees", cluster=row.cluster, says=says, source=str(fault.position)
-            )
 
 
 def _since(export: Export) -> str:
