@@ -7,7 +7,7 @@ that line), `v1.9.0-rc.1..` (and all later ones). `main` comes last.
 
 Sections, in the order in which the resolver asks them:
 
-accepts   which backend kinds a release takes on which route kinds; `as: Service`, by that name
+accepts   which backend kinds a release takes on which route kinds; `as`: a Service in its place
 refuses   what it turns away although the kind is accepted (`when` names the condition)
 rejects   values for which it turns a reference away; with nothing named, all that are unknown
 defaults  the protocol where no value is recognised

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
 
-from protocol_analysis.multicluster.controllers import controllers
+from protocol_analysis.multicluster.controllers import KEP, controller_of, controllers
 from protocol_analysis.multicluster.exporting import shared
 from protocol_analysis.multicluster.merging import conditions
 from protocol_analysis.multicluster.ordering import Step
@@ -15,6 +16,15 @@ from protocol_analysis.multicluster.telling import Dragged, Field, Stage, Unaide
 from protocol_analysis.reading import Cluster
 from protocol_analysis.tables.frames import frame, text
 
+FLEET_COLUMNS = {
+    "cluster": "string",
+    "reader": "string",
+    "controller": "string",
+    "exports": "int64",
+    "imports": "int64",
+    "routes": "int64",
+    "warning": "string",
+}
 PROPAGATION_COLUMNS = {
     "cluster": "string",
     "side": "string",
@@ -88,6 +98,33 @@ UNAIDED_COLUMNS = {
     "by_grpc_route": "string",
 }
 MARK = " !"
+
+
+def fleet_table(clusters: Sequence[Cluster], controller: str = KEP) -> pd.DataFrame:
+    """Each cluster, who reads there and who writes its imports; columns as in `FLEET_COLUMNS`.
+
+    >>> from protocol_analysis.reading import read
+    >>> fleet_table(read({"east": "data/sample/east"}).clusters)["imports"].to_list()
+    [3]
+    """
+    found = shared(clusters)
+    exports = Counter(each.cluster for of in found for each in of.exports)
+    imports = Counter(each.cluster for of in found for each in of.imports)
+    return frame(
+        (
+            (
+                text(cluster.name),
+                cluster.reader,
+                controller_of(controller).title,
+                exports[cluster.name or ""],
+                imports[cluster.name or ""],
+                len(cluster.inventory.routes),
+                cluster.warning,
+            )
+            for cluster in clusters
+        ),
+        FLEET_COLUMNS,
+    )
 
 
 def propagation_table(rows: Sequence[Propagation]) -> pd.DataFrame:
