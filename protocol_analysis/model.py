@@ -213,9 +213,13 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Other:
-    """An object that is read for its presence only: ServiceExport, EndpointSlice, Namespace."""
+    """An object that is read for its presence only: ServiceExport, EndpointSlice, Namespace.
+
+    `conditions` are those of its status: type, status, reason.
+    """
 
     meta: Meta
+    conditions: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

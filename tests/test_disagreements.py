@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from protocol_analysis.multicluster.ordering import applied, safe_order
 from protocol_analysis.multicluster.propagation import Propagation, propagation
+from protocol_analysis.multicluster.telling import imports_by_field
 from protocol_analysis.reading import Cluster, read
+from protocol_analysis.tables import propagation_matrix
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,8 +177,8 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
         },
         [
             ("c", "unread import", "error", "appProtocol", "HTTPRoute shop/r leads nowhere: h2 is"),
-            ("c", "unread import", "warning", "appProtocol", "no reference leads there today; not"),
-            ("c", "unread import", "warning", "appProtocol", "no reference leads there today; not"),
+            ("c", "unread import", "warning", "appProtocol", "no reference leads there today; one"),
+            ("c", "unread import", "warning", "appProtocol", "no reference leads there today; one"),
         ],
     ),
     "an import that Istio takes for a Service that is not at hand": (
@@ -288,6 +291,56 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
 }
 
 
+# The same by what a controller does.
+BY_CONTROLLER: dict[str, tuple[str, dict[str, list[Object]], list[Told]]] = {
+    "none is derived": (
+        "submariner",
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c@istio:1.26": [imported(port(80, H2C)), route()],
+        },
+        [
+            (
+                *("c", "unread import", "warning", "appProtocol"),
+                "HTTPRoute shop/r leads to a Service that is not at hand: h2 is meant",
+            )
+        ],
+    ),
+    "derived with the value": (
+        "cilium",
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c@istio:1.26": [imported(port(80, H2C)), route()],
+        },
+        [],
+    ),
+    "what no controller writes, as the exports have it": (
+        "linkerd",
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c": [imported(port(80, H2C)), route()],
+        },
+        [],
+    ),
+    "what the controller drops": (
+        "linkerd",
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c": [imported(port(80)), route()],
+        },
+        [("c", "lost", "error", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken where h2 is")],
+    ),
+    "what the controller drops, in vain": (
+        "linkerd",
+        {
+            "a": [service(port(80, "http")), export(T1)],
+            "c": [imported(port(80)), route()],
+        },
+        [],
+    ),
+}
+
+
 def told(rows: list[Propagation]) -> list[Told]:
     return [
         (fault.cluster, fault.kind.kind, fault.severity, fault.field, fault.meets)
@@ -300,7 +353,47 @@ def told(rows: list[Propagation]) -> list[Told]:
 def test_what_is_told(
     clusters: dict[str, list[Object]], wanted: list[Told], tmp_path: Path
 ) -> None:
-    found = told(propagation(world(tmp_path, clusters)))
+    agree(told(propagation(world(tmp_path, clusters))), wanted)
+
+
+def agree(found: list[Told], wanted: list[Told]) -> None:
+    """What a request meets is told by its beginning."""
     assert [each[:4] for each in found] == [each[:4] for each in wanted]
     for has, should in zip(found, wanted, strict=True):
         assert has[4].startswith(should[4])
+
+
+@pytest.mark.parametrize(
+    ("controller", "clusters", "wanted"), BY_CONTROLLER.values(), ids=BY_CONTROLLER
+)
+def test_what_is_told_by_controller(
+    controller: str, clusters: dict[str, list[Object]], wanted: list[Told], tmp_path: Path
+) -> None:
+    agree(told(propagation(world(tmp_path, clusters), controller)), wanted)
+
+
+def test_what_is_left_out_is_compared_with_nothing(tmp_path: Path) -> None:
+    """It has a row of its own number, and no cell: a matrix has what is spoken to one port."""
+    clusters, _ = CASES["a port that is left out is no side of the other"]
+    rows = propagation(world(tmp_path, clusters))
+    assert [(row.cluster, row.port, row.meant, row.agrees) for row in rows] == [
+        ("a", (80, "TCP"), "http/1.1", True),
+        ("b", (81, "TCP"), "", True),
+    ]
+    assert rows[1].as_dict()["meant"] is None
+    assert list(propagation_matrix(rows).index) == ["shop/x:80"]
+
+
+def test_the_import_is_spoken_to_as_the_service_derived_from_it(tmp_path: Path) -> None:
+    clusters, _ = CASES["a derived Service that lost the value"]
+    known = world(tmp_path, clusters)
+    wires = {row.side: row.wire for row in propagation(known)}
+    assert wires == {"export": "h2", "import": "http/1.1", "derived": "http/1.1"}
+    (step,) = safe_order(known)
+    assert step.action == f"write {H2C} on Service shop/derived-abc:80"
+    after = propagation(applied(known, step))
+    assert all(row.agrees and not row.faults for row in after)
+    fields = [field for field in imports_by_field(known) if not field.same]
+    assert [(field.object, field.field, field.wanted) for field in fields] == [
+        ("Service shop/derived-abc", "appProtocol", H2C)
+    ]

@@ -293,6 +293,31 @@ def test_a_lost_value_needs_no_second_cluster() -> None:
     assert [each.code for each in across([one], codes_of_clusters())] == ["AP019"]
 
 
+STATUS = """
+apiVersion: multicluster.x-k8s.io/v1beta1
+kind: ServiceExport
+metadata: {name: cart, namespace: shop}
+status:
+  conditions:
+  - {type: Valid, status: "True", reason: Valid}
+  - {type: Conflict, status: "STATUS", reason: PortConflict}
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "differs"), [("True", True), ("False", False), ("", True), ("[", True)]
+)
+def test_what_the_status_says_is_compared(status: str, *, differs: bool, tmp_path: Path) -> None:
+    service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: shop}\n"
+    text = STATUS.replace("STATUS", status) + service
+    (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
+    (of,) = shared(read({"a": str(tmp_path)}).clusters)
+    valid, conflict = conditions(of)
+    assert (valid.said, valid.same) == ("True Valid", True)
+    assert (conflict.said, conflict.same) == (f"{status} PortConflict", not differs)
+    assert conflict.status == "False"
+
+
 def test_conditions_beyond_ports() -> None:
     """The type and the affinity are the oldest export's; what is not valid is in no conflict."""
     west, east = two([(80, "a", None)], [(80, "a", None)])

@@ -47,14 +47,21 @@ def across(
 
 def _found(fault: Disagreement, by: Reader) -> Found:
     met = fault.meets.removeprefix("nothing: ")
-    says = fault.found or "nothing"
     wanted = f"; {fault.winner} declares {fault.wanted or 'nothing'}" if fault.winner else ""
     return Found(
         meta=fault.object,
         position=fault.position,
-        message=f"{fault.field} of port {fault.port} is {says}{wanted}: {fault.why}; {met}",
+        message=f"{_said(fault)}{wanted}: {fault.why}; {met}",
         by=by,
         grade=fault.severity,
         remedy=kinds()[fault.kind.kind].remedy,
         key=f"{fault.kind.kind} {fault.port} {fault.field}",
     )
+
+
+def _said(fault: Disagreement) -> str:
+    """What an object says: of a field of a port, of the whole, or of a port that is not common."""
+    if fault.field == "port":
+        return f"port {fault.port} is {'left out' if fault.found else 'missing'}"
+    of_port = f" of port {fault.port}" if fault.port else ""
+    return f"{fault.field}{of_port} is {fault.found or 'nothing'}"

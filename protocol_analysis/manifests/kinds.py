@@ -196,7 +196,11 @@ def _grant(node: Mapping, source: Source, group: str, kind: str) -> ReferenceGra
 
 
 def _other(node: Mapping, source: Source, group: str, kind: str) -> Other:
-    return Other(meta=meta_of(node, source, group, kind))
+    conditions = tuple(
+        (text(get(each, "type")), text(get(each, "status")), text(get(each, "reason")))
+        for each in mappings(node, source, "status", "conditions")
+    )
+    return Other(meta=meta_of(node, source, group, kind), conditions=conditions)
 
 
 def _cluster_wide(node: Mapping, source: Source, group: str, kind: str) -> Other:

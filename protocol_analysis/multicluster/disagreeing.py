@@ -14,7 +14,9 @@ from protocol_analysis.sheets import rows_of
 
 SEVERITIES = ("error", "warning")
 _OPEN = {"auto", "client", "differs", "unknown", "its Service"}
-_NOT_READ = "not read"  # nothing is sent there
+_NOT_READ = "not read"
+# Where a reference leads that nothing is spoken to, by the word for that.
+_LEADS = {_NOT_READ: "nowhere", "its Service": "to a Service that is not at hand"}
 _KEYS = {"kind", "rule", "title", "remedy", "source"}
 
 
@@ -163,8 +165,9 @@ def judged(
     if wrong:
         first, more = wrong[0], len(wrong) - 1
         who = f"{first.route}{f' and {more} more' if more else ''}"
-        says = f"{who}: {first.here} is spoken where {first.meant} is meant"
-        meets = f"{who} leads nowhere: {first.meant} is meant" if first.here == _NOT_READ else says
+        leads = _LEADS.get(first.here)
+        does = f" leads {leads}:" if leads else f": {first.here} is spoken where"
+        meets = f"{who}{does} {first.meant} is meant"
     elif met:
         meets = f"nothing: {met[0].route} speaks {met[0].here} all the same"
     elif spoken == meant:
@@ -172,7 +175,9 @@ def judged(
     elif not guilty:
         meets = f"nothing: {spoken} would be spoken without it too"
     else:
-        meets = f"no reference leads there today; {spoken} would be spoken where {meant} is meant"
+        leads = _LEADS.get(spoken)
+        would = f"one would lead {leads}:" if leads else f"{spoken} would be spoken where"
+        meets = f"no reference leads there today; {would} {meant} is meant"
     sure = any(clash(each.here, each.meant) for each in wrong)
     return replace(fault, severity="error" if sure else "warning", meets=meets)
 

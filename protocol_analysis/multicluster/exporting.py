@@ -25,13 +25,15 @@ Port = tuple[int, str]  # number and transport: what a port is reached by
 class Export:
     """A ServiceExport, and the Service that it means; None where there is none, or several.
 
-    `namesakes` are other Services of that name nearby that declare something else.
+    `namesakes` are other Services of that name nearby that declare something else. `conditions` are
+    those of its status, as its controller wrote them.
     """
 
     cluster: str
     meta: Meta
     service: Service | None
     namesakes: tuple[Meta, ...] = ()
+    conditions: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def created(self) -> datetime | None:
@@ -150,17 +152,23 @@ def name_of_shared(meta: Meta) -> Name:
 
 
 def _exports(cluster: str, inventory: Inventory, scope: Scope) -> Iterable[Export]:
-    found: dict[Name, list[Meta]] = {}
+    found: dict[Name, list[Export]] = {}
     for other in inventory.others:
-        if other.meta.kind == "ServiceExport" and other.meta.world == cluster:
-            found.setdefault(name_of_shared(other.meta), []).append(other.meta)
-    for metas in found.values():
+        meta = other.meta
+        if meta.kind == "ServiceExport" and meta.world == cluster:
+            near = scope.nearest(meta, "", "Service", meta.namespace, meta.name)
+            service, namesakes = one_of(near)
+            export = Export(
+                cluster=cluster,
+                meta=meta,
+                service=service,
+                namesakes=namesakes,
+                conditions=other.conditions,
+            )
+            found.setdefault(name_of_shared(meta), []).append(export)
+    for exports in found.values():
         # Of two that say the same thing of one name, the older.
-        same = (Export(cluster=cluster, meta=meta, service=None) for meta in metas)
-        meta = min(same, key=lambda export: export.age).meta
-        near = scope.nearest(meta, "", "Service", meta.namespace, meta.name)
-        service, namesakes = one_of(near)
-        yield Export(cluster=cluster, meta=meta, service=service, namesakes=namesakes)
+        yield min(exports, key=lambda export: export.age)
 
 
 def _imports(cluster: str, inventory: Inventory, scope: Scope) -> Iterable[Import]:

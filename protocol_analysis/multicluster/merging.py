@@ -83,7 +83,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """A condition that a ServiceExport should have."""
+    """A condition that a ServiceExport should have, and what its status says of it, if anything."""
 
     cluster: str
     export: Export
@@ -91,6 +91,12 @@ class Condition:
     status: str
     reason: str
     message: str
+    said: str = ""
+
+    @property
+    def same(self) -> bool:
+        """Whether the status says so, or nothing."""
+        return not self.said or self.said.partition(" ")[0] == self.status
 
 
 def merged(exported: Shared) -> list[MergedPort]:
@@ -178,6 +184,7 @@ ded161af6ea9596cd9e878c61ed4f4e8d5cf8401/pkg/apis/v1beta1/serviceexport.go
                 status=is_so,
                 reason=why,
                 message=text,
+                said=next((f"{b} {c}" for a, b, c in export.conditions if a == of), ""),
             )
             for of, is_so, why, text in said
         ]

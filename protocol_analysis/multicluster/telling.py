@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from protocol_analysis.model import Service
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
 from protocol_analysis.multicluster.disagreeing import SEVERITIES, worst
-from protocol_analysis.multicluster.exporting import Export
+from protocol_analysis.multicluster.exporting import Export, Port, key_of
 from protocol_analysis.multicluster.hearing import ears
 from protocol_analysis.multicluster.merging import MergedPort, merged, why_older
 from protocol_analysis.multicluster.mirroring import across_clusters
@@ -17,6 +18,7 @@ from protocol_analysis.multicluster.propagation import Propagation, propagation
 from protocol_analysis.multicluster.sides import (
     DERIVED,
     EXPORT,
+    IMPORT,
     Side,
     ports_across,
     writes_of,
@@ -94,39 +96,50 @@ def journey(clusters: Sequence[Cluster], controller: str = KEP, port: str = "") 
 
 
 def imports_by_field(clusters: Sequence[Cluster], controller: str = KEP) -> list[Field]:
-    """Every import beside what the exports at hand give it, field by field.
+    """Every import, and what is derived from it, beside what the exports give it, by field.
 
     Of a port that the import does not have, and of one that no export has, the number is the field.
 
     >>> imports_by_field([])
     []
     """
-    writes = controller_of(controller)
-    found = []
+    found: list[Field] = []
     for of in across_clusters(clusters):
+        writes = writes_of(of, controller_of(controller))
         ports = {port.key: port for port in merged(of)}
         for each in of.imports if of.exports else ():
-            has = {(p.number, p.transport): p for p in each.service.ports if p.number is not None}
-            for key in dict.fromkeys([*ports, *has]):
-                should, here = ports.get(key), has.get(key)
-                number = f"{key[0]}/{key[1]}"
-                fields = [("port", number if should else "", number if here else "")]
-                if should and here:
-                    fields.append(("name", should.port.name, here.name))
-                    value = writes.carried(should) or ""
-                    fields.append(("appProtocol", value, here.app_protocol or ""))
-                found += [
-                    Field(
-                        cluster=each.cluster,
-                        object=str(each.service.meta),
-                        port=number,
-                        field=field,
-                        wanted=wanted,
-                        found=said,
-                    )
-                    for field, wanted, said in fields
-                ]
+            found += _fields(each.cluster, ports, each.service, IMPORT, writes)
+            if each.derived:
+                found += _fields(each.cluster, ports, each.derived, DERIVED, writes)
     return found
+
+
+def _fields(
+    cluster: str,
+    ports: Mapping[Port, MergedPort],
+    service: Service,
+    side: str,
+    writes: Controller,
+) -> Iterator[Field]:
+    """The fields of an import, or of the Service that is derived from one."""
+    has = {key_of(port): port for port in service.ports if port.number is not None}
+    for key in dict.fromkeys([*ports, *has]):
+        should, here = ports.get(key), has.get(key)
+        number = f"{key[0]}/{key[1]}"
+        fields = [("port", number if should else "", number if here else "")]
+        if should and here:
+            fields.append(("name", should.port.name, here.name))
+            value = writes.carries(should.app_protocol, side) or ""
+            fields.append(("appProtocol", value, here.app_protocol or ""))
+        for field, wanted, said in fields:
+            yield Field(
+                cluster=cluster,
+                object=str(service.meta),
+                port=number,
+                field=field,
+                wanted=wanted,
+                found=said,
+            )
 
 
 def dragged(

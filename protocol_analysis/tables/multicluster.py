@@ -72,6 +72,8 @@ CONDITION_COLUMNS = {
     "status": "string",
     "reason": "string",
     "message": "string",
+    "said": "string",
+    "same": "bool",
 }
 SAFE_ORDER_COLUMNS = {
     "number": "Int64",
@@ -227,10 +229,10 @@ def import_field_table(fields: Sequence[Field]) -> pd.DataFrame:
 
 
 def condition_table(clusters: Sequence[Cluster]) -> pd.DataFrame:
-    """The conditions that the ServiceExports should have; columns as in `CONDITION_COLUMNS`."""
+    """The conditions of ServiceExports, due and said; columns as in `CONDITION_COLUMNS`."""
     return frame(
         (
-            (c.cluster, str(of), c.type, c.status, c.reason, c.message)
+            (c.cluster, str(of), c.type, c.status, c.reason, c.message, c.said, c.same)
             for of in shared(clusters)
             for c in conditions(of)
         ),
