@@ -291,6 +291,13 @@ def test_a_lost_value_needs_no_second_cluster() -> None:
         "a", exports={"cart": (EARLY, [(80, "a", H2C)])}, imports={"cart": [(80, "a", None)]}
     )
     assert [each.code for each in across([one], codes_of_clusters())] == ["AP019"]
+    # What is there and not read is for the cluster's own check.
+    dead = a_cluster(
+        *("a", "v1.8.3"),
+        exports={"cart": (EARLY, [(80, "a", "grpc")])},
+        imports={"cart": [(80, "a", "grpc")]},
+    )
+    assert list(across([dead], codes_of_clusters())) == []
 
 
 STATUS = """

@@ -41,6 +41,9 @@ def across(
     for row in propagation(clusters):
         for fault in row.faults:
             code = fault.kind.rule
+            # In one cluster its own check judges how the right value is read.
+            if len(clusters) == 1 and fault.found == fault.wanted:
+                continue
             if code in codes and (code, fault.position) not in places:
                 yield from weighed(code, [_found(fault, row.reader)], row.reader)
 
