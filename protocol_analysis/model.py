@@ -99,13 +99,16 @@ class ServicePort:
 class Service:
     """A Service, or a ServiceImport: both carry `appProtocol` port by port.
 
-    `prefer_local`: it asks for its traffic to stay in the zone.
+    `prefer_local`: it asks for its traffic to stay in the zone. `asks` is what its import
+    gets: type, session affinity. `derived` names the Service that stands for a ServiceImport.
     """
 
     meta: Meta
     ports: tuple[ServicePort, ...] = ()
     type: str = ""
     prefer_local: bool = False
+    asks: tuple[str, str] = ("ClusterSetIP", "None")
+    derived: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,9 +213,13 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Other:
-    """An object that is read for its presence only: ServiceExport, EndpointSlice, Namespace."""
+    """An object that is read for its presence only: ServiceExport, EndpointSlice, Namespace.
+
+    `conditions` are those of its status: type, status, reason.
+    """
 
     meta: Meta
+    conditions: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,9 @@ def add_propagation(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     inputs = inputs_of(options, read_fleet)
+    # Nobody has named these: whoever meant one cluster sees it.
+    if found := [each.name for each in inputs if each.name not in (None, *dict(options.cluster))]:
+        say(f"a cluster for each folder: {', '.join(map(str, found))}")
     if options.order:
         return finish(options, inputs, *_order(inputs, options))
     printed = _propagated(inputs, options)

@@ -19,7 +19,17 @@ from protocol_analysis.readers import base_of, proposed
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.wiring import wire, wired
 
-__all__ = ["ADMISSIONS", "Phase", "Proposal", "asked", "entered", "named", "proposal", "shipped"]
+__all__ = [
+    "ADMISSIONS",
+    "Phase",
+    "Proposal",
+    "alternatives",
+    "asked",
+    "entered",
+    "named",
+    "proposal",
+    "shipped",
+]
 
 SUFFIXES = (".yaml", ".yml", ".json")
 _MOST_BYTES = 1024 * 1024
@@ -33,6 +43,15 @@ def shipped() -> tuple[str, ...]:
     """
     files = (resources.files("protocol_analysis") / "proposals").iterdir()
     return tuple(sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml")))
+
+
+def alternatives() -> list[Proposal]:
+    """The proposals that come with the package.
+
+    >>> [each.name for each in alternatives()][:2]
+    ['keep', 'keep-on-service']
+    """
+    return [proposal(name) for name in shipped()]
 
 
 def proposal(what: str | Path | Mapping[str, Any]) -> Proposal:

@@ -220,8 +220,12 @@ def alone(
     port: ServicePort | None,
     kind: str = "HTTPRoute",
     parents: tuple[ObjectRef, ...] = (),
+    site: str = "",
 ) -> Resolution:
-    """A port as the only backend of a rule of such a route; a UDP port has no HTTP then."""
+    """A port as the only backend of a rule of such a route; a UDP port has no HTTP then.
+
+    `site` is where else it stands than in a route, one of `rows.SITES`.
+    """
     meta = target.meta
     position = port.position if port else meta.position
     if port and isinstance(target, Service) and port.transport != "TCP":
@@ -242,6 +246,7 @@ def alone(
         port=port.number if port else None,
         weight=None,
         position=position,
+        site=site,
     )
     answer, target = _against(Resolver(scope, rules), route, ref, target)
     return told_alone(answer, target, wires)
@@ -255,9 +260,9 @@ def _against(
     # A ServiceImport of a cloud's own API group is not the one that is read.
     if not taken or meta.group != BACKEND_GROUPS[ref.kind]:
         return resolver.answer(route, ref, [resolver.not_read(route, ref)], target=meta), target
-    if taken.choice not in BACKEND_GROUPS:
+    named = resolver.named(route, ref, taken)
+    if named[1] == ref.kind:
         return resolver.against(route, ref, target, []), target
-    named = (BACKEND_GROUPS[taken.choice], taken.choice, meta.namespace, meta.name)
     found = resolver.scope.nearest(meta, *named)
     if len(found) == 1:
         return resolver.against(route, ref, found[0], []), found[0]

@@ -81,16 +81,13 @@ class Resolver:
         taken = self.accepted(route, ref)
         if stop or not taken or (stop := self.not_permitted(route, ref, taken)):
             return self.answer(route, ref, [*said, stop or self.not_read(route, ref)])
-        kind = taken.choice if taken.choice in BACKEND_GROUPS else ref.kind
-        wanted = (BACKEND_GROUPS[kind], kind, ref.namespace, ref.name)
-        answers = [
-            self.against(route, ref, target, said)
-            for target in self.scope.nearest(route.meta, *wanted)
-        ]
+        wanted = self.named(route, ref, taken)
+        found = self.scope.nearest(route.meta, *wanted)
+        answers = [self.against(route, ref, target, said) for target in found]
         if answers and len({_what_matters(answer) for answer in answers}) == 1:
             # Whichever is read first, the same one: the order of files decides nothing.
             return min(answers, key=_place)
-        name = f"{kind} {ref.namespace}/{ref.name}"
+        name = f"{wanted[1]} {ref.namespace}/{wanted[3]}"
         stop = _stop("no-object", f"no {name} in these manifests")
         if answers:
             places = ", ".join(map(str, sorted(map(_place, answers))))
@@ -146,6 +143,16 @@ class Resolver:
         known = ref.kind in BACKEND_GROUPS and ref.group in BACKEND_GROUPS.values()
         rows = self.rules.find("accepts", ref.kind, self.site(route, ref)) if known else ()
         return rows[0] if rows else None
+
+    def named(self, route: Route, ref: BackendRef, taken: Row) -> tuple[str, str, str, str]:
+        """What is looked up: the object that is named, or the Service that stands for it.
+
+        That is the Service of its name, or the one that is derived from it.
+        """
+        own = (BACKEND_GROUPS[ref.kind], ref.kind, ref.namespace, ref.name)
+        found = self.scope.nearest(route.meta, *own) if taken.choice == "derived" else []
+        name = next((each.derived for each in found if each.derived), ref.name)
+        return own if taken.choice in ("", "no") else ("", "Service", ref.namespace, name)
 
     def site(self, route: Route, ref: BackendRef) -> str:
         """Where rules look it up: by the kind of its route, or by its place outside routes.

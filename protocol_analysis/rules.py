@@ -7,7 +7,7 @@ that line), `v1.9.0-rc.1..` (and all later ones). `main` comes last.
 
 Sections, in the order in which the resolver asks them:
 
-accepts   which backend kinds a release takes on which route kinds; `as: Service`, by that name
+accepts   which backend kinds a release takes on which route kinds; `as`: a Service in its place
 refuses   what it turns away although the kind is accepted (`when` names the condition)
 rejects   values for which it turns a reference away; with nothing named, all that are unknown
 defaults  the protocol where no value is recognised
@@ -64,7 +64,7 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
     "verified": ("no",),
     "section": ("name", "number"),
     "grant": ("no",),
-    "as": ("Service",),
+    "as": ("Service", "derived"),
     "protocol": ("HTTP", "HTTP2", "GRPC", "HTTPS", "TCP", "UDP", None),
 }
 _KNOWN = {"backends": tuple(BACKEND_GROUPS), "routes": (*ROUTE_KINDS, *SITES)}
@@ -191,7 +191,7 @@ class RulesetSheet(Sheet):
 
     def gaps(self, rows: list[Row], order: list[str], top: dict[str, Any]) -> None:
         """An answer wherever one is needed: each release accepts something, each has defaults."""
-        own = [row for row in rows if row.section != "accepts" or row.choice not in BACKEND_GROUPS]
+        own = [row for row in rows if row.section != "accepts" or row.choice not in _CHOICES["as"]]
         answered = {question for row in own for question in _questions(row)}
         gaps: dict[tuple[str, str], list[str]] = {}
         accepted = {r for row in rows if row.section == "accepts" for r in row.releases}

@@ -11,14 +11,7 @@ from functools import cache
 from posixpath import dirname
 from typing import TYPE_CHECKING, Any
 
-from protocol_analysis.model import (
-    GATEWAY_API,
-    Inventory,
-    Meta,
-    ObjectRef,
-    Target,
-    name_of,
-)
+from protocol_analysis.model import GATEWAY_API, Inventory, Meta, ObjectRef, Target, name_of
 
 if TYPE_CHECKING:
     from protocol_analysis.policies import Policy, ReferenceGrant

@@ -1,13 +1,13 @@
-"""A seeded fleet of clusters with exported services, and the faults that are put into it.
+"""A seeded fleet of clusters with exported services; `fleet_faults` puts faults into it.
 
 Without a fault nothing is to be reported: exporters agree, imports are as the oldest export has
-them, and the two older gateways meet nothing that they read otherwise. Each faulty name has one.
+them, and the two older gateways meet nothing that they read otherwise. Routes lead to imports, so
+that each fault is told with how bad it is.
 """
 
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,23 +16,28 @@ from protocol_analysis.model import MCS, Inventory, Meta, Other, Position, Servi
 from protocol_analysis.reading import Cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    import random
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-Fault = tuple[str, str, str, int]  # kind, cluster, name, port
-VALUES = (None, "kubernetes.io/h2c", "kubernetes.io/ws", "http", "acme.example/own")
+Fault = tuple[str, str, str, int, str]  # kind, cluster, name, port, severity
+H2C, WS = "kubernetes.io/h2c", "kubernetes.io/ws"
+VALUES = (None, H2C, WS, "http", "acme.example/own")
 NEW, DEAD, OLD = "v1.9.0", "v1.8.3", "v1.0.2"  # OLD exports only: it does not read imports
+FOREIGN = "contour:main"  # reads no imports either, and has one only where that is the fault
+GATEWAY = "gateway.networking.k8s.io/v1"
 
 
 @dataclass
 class Named:
-    """One exported name as it should be: ports, exporters oldest first, importers."""
+    """One exported name as it should be: ports, exporters oldest first, importers, their routes."""
 
     name: str
     ports: list[dict[str, Any]]
     exporters: list[str]
     importers: list[str]
     created: dict[str, str]
+    routes: dict[str, str]
 
 
 @dataclass
@@ -40,9 +45,13 @@ class Fleet:
     """Clusters as lists of objects, and what was done to them."""
 
     clusters: dict[str, list[dict[str, Any]]]
-    releases: dict[str, str]
+    readers: dict[str, str]
     faults: set[Fault] = field(default_factory=set)
     late: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def of(self, reader: str) -> str:
+        """The last cluster that is read so."""
+        return [name for name, by in self.readers.items() if by.endswith(reader)][-1]
 
     def write(self, folder: Path) -> dict[str, str]:
         """The manifests as files; MANIFESTS as a notebook's parameter has it."""
@@ -50,235 +59,89 @@ class Fleet:
             (folder / name).mkdir(parents=True)
             text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
             (folder / name / "all.json").write_text(text, encoding="utf-8")
-        return {name: f"{folder / name}@envoy-gateway:{r}" for name, r in self.releases.items()}
-
-
-def fleet(clusters: int, names: int, seed: int, kinds: list[str] | None = None) -> Fleet:
-    """A fleet in which a third of the names has a fault, kind by kind."""
-    dice = random.Random(seed)  # noqa: S311 - the same fleet each time is what is wanted
-    all_of = [f"c{number:02}" for number in range(clusters)]
-    releases = {**dict.fromkeys(all_of, NEW), all_of[-2]: DEAD, all_of[-1]: OLD}
-    made = Fleet(clusters={name: [] for name in all_of}, releases=releases)
-    chosen = FAULTS if kinds is None else {kind: FAULTS[kind] for kind in kinds}
-    turns = [*chosen] * names
-    for number in range(names):
-        named = _named(dice, f"s{number:03}", all_of)
-        objects = _objects(named)
-        if chosen and number % 3 == 0:
-            fault = turns[number // 3]
-            FAULTS[fault](Turn(dice, named, objects, made))
-        for (cluster, _, _), item in objects.items():
-            made.clusters[cluster].append(item)
-    for items in made.clusters.values():
-        dice.shuffle(items)
-    for cluster, item in made.late:
-        made.clusters[cluster].append(item)
-    return made
+        return {name: f"{folder / name}@{by}" for name, by in self.readers.items()}
 
 
 Objects = dict[tuple[str, str, str], dict[str, Any]]  # cluster, kind, name
 
 
-def _named(dice: random.Random, name: str, clusters: list[str]) -> Named:
-    usual = clusters[:-1]
-    exporters = dice.sample(usual[:-1], 2)
+def a_name(dice: random.Random, name: str, clusters: list[str]) -> Named:
+    """A name of a fleet, without a fault."""
+    usual, behind = clusters[:-3], clusters[-2]
+    # One cluster imports only.
+    exporters = dice.sample(usual[:-1], min(dice.choice([2, 2, 3]), len(usual) - 1))
     start = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=dice.randrange(300))
+    hours: list[int | None] = list(range(1, len(exporters) + 1))
+    if dice.random() < 0.4:
+        # Of the same age, or of none that is known: then the name of the cluster decides.
+        exporters.sort()
+        hours = [dice.choice([None, 1])] * len(exporters)
     created = {
-        cluster: (start + timedelta(hours=at + 1)).isoformat().replace("+00:00", "Z")
-        for at, cluster in enumerate(exporters)
+        cluster: "" if at is None else f"{start + timedelta(hours=at):%Y-%m-%dT%H:%M:%SZ}"
+        for cluster, at in zip(exporters, hours, strict=True)
     }
     ports = [{"name": "main", "port": 8080, "protocol": "TCP"}]
     ports.append({"name": "metrics", "port": 9090, "protocol": "TCP"})
     if value := dice.choice(VALUES):
         ports[0]["appProtocol"] = value
     # The cluster that is one release behind always imports, and so does one that exports not.
-    others = [cluster for cluster in usual[:-1] if dice.random() < 0.8]
-    importers = sorted({*others, usual[-1], next(c for c in usual if c not in exporters)})
-    return Named(name, ports, exporters, importers, created)
+    others = [cluster for cluster in usual if dice.random() < 0.8]
+    importers = sorted({*others, behind, next(c for c in usual if c not in exporters)})
+    kinds = ("", "", "HTTPRoute", "GRPCRoute", "TCPRoute")
+    routes = {cluster: dice.choice(kinds) for cluster in importers}
+    return Named(name, ports, exporters, importers, created, routes)
 
 
-def _objects(of: Named) -> Objects:
+def objects_of(of: Named) -> Objects:
+    """All that one name has, without a fault."""
     found: Objects = {}
     for cluster in of.exporters:
-        found |= _exported(of, cluster, of.created[cluster])
+        found |= exported(of, cluster, of.created[cluster])
     for cluster in of.importers:
-        found[cluster, "ServiceImport", of.name] = _object(
-            f"{MCS}/v1alpha1", "ServiceImport", of.name, spec={"ports": _copy(of.ports)}
-        )
+        found[cluster, "ServiceImport", of.name] = an_import(of)
+        if kind := of.routes[cluster]:
+            found[cluster, kind, of.name] = a_route(of, kind)
     return found
 
 
-def _exported(of: Named, cluster: str, created: str) -> Objects:
-    service = _object("v1", "Service", of.name, spec={"ports": _copy(of.ports)})
-    export = _object(f"{MCS}/v1alpha1", "ServiceExport", of.name, creationTimestamp=created)
+def an_import(of: Named) -> dict[str, Any]:
+    spec = {"ports": copied(of.ports)}
+    return an_object(f"{MCS}/v1alpha1", "ServiceImport", of.name, of.name, spec=spec)
+
+
+def a_route(
+    of: Named, kind: str, port: int = 8080, to: str = "ServiceImport", name: str = ""
+) -> dict[str, Any]:
+    """A route to the name, or to another one in its namespace."""
+    ref = {"kind": to, "name": name or of.name, "port": port}
+    ref |= {"group": MCS} if to == "ServiceImport" else {}
+    spec = {"rules": [{"backendRefs": [ref]}]}
+    return an_object(GATEWAY, kind, f"{kind.lower()}-{port}-{to.lower()}", of.name, spec=spec)
+
+
+def exported(of: Named, cluster: str, created: str) -> Objects:
+    """A Service of a cluster, and its export."""
+    spec = {"ports": copied(of.ports)}
+    stamp = {"creationTimestamp": created} if created else {}
     return {
-        (cluster, "Service", of.name): service,
-        (cluster, "ServiceExport", of.name): export,
+        (cluster, "Service", of.name): an_object("v1", "Service", of.name, of.name, spec=spec),
+        (cluster, "ServiceExport", of.name): an_object(
+            f"{MCS}/v1alpha1", "ServiceExport", of.name, of.name, **stamp
+        ),
     }
 
 
-def _object(version: str, kind: str, name: str, spec: Any = None, **meta: Any) -> dict[str, Any]:
-    whole = {"name": name, "namespace": f"of-{name}", **meta}
+def an_object(
+    version: str, kind: str, name: str, space: str, spec: Any = None, **meta: Any
+) -> dict[str, Any]:
+    """An object in the namespace of a name: each has one of its own."""
+    whole = {"name": name, "namespace": f"of-{space}", **meta}
     made = {"apiVersion": version, "kind": kind, "metadata": whole}
     return {**made, "spec": spec} if spec is not None else made
 
 
-def _copy(ports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def copied(ports: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [dict(port) for port in ports]
-
-
-@dataclass
-class Turn:
-    """One name of a fleet in the making, for a fault to be put into it."""
-
-    dice: random.Random
-    of: Named
-    objects: Objects
-    made: Fleet
-
-
-def _with_value(turn: Turn, value: str) -> None:
-    """All that export and import it say so."""
-    turn.of.ports[0]["appProtocol"] = value
-    turn.objects.clear()
-    turn.objects.update(_objects(turn.of))
-
-
-def _younger(turn: Turn) -> tuple[str, dict[str, Any]]:
-    cluster = turn.of.exporters[1]
-    return cluster, turn.objects[cluster, "Service", turn.of.name]["spec"]["ports"][0]
-
-
-def _import(turn: Turn) -> tuple[str, dict[str, Any]]:
-    cluster = turn.dice.choice([c for c in turn.of.importers if c not in turn.of.exporters])
-    return cluster, turn.objects[cluster, "ServiceImport", turn.of.name]
-
-
-def conflict(turn: Turn) -> None:
-    cluster, port = _younger(turn)
-    port["port"] = 8081
-    turn.made.faults.add(("conflict", cluster, turn.of.name, 8080))
-
-
-def conflict_of_names(turn: Turn) -> None:
-    cluster, port = _younger(turn)
-    port["name"] = "other"
-    turn.made.faults.add(("conflict", cluster, turn.of.name, 8080))
-
-
-def overridden(turn: Turn) -> None:
-    cluster, port = _younger(turn)
-    port["appProtocol"] = "grpc"
-    turn.made.faults.add(("overridden", cluster, turn.of.name, 8080))
-
-
-def lost(turn: Turn) -> None:
-    _with_value(turn, "kubernetes.io/h2c")
-    cluster, item = _import(turn)
-    del item["spec"]["ports"][0]["appProtocol"]
-    turn.made.faults.add(("lost", cluster, turn.of.name, 8080))
-
-
-def edited(turn: Turn) -> None:
-    cluster, item = _import(turn)
-    item["spec"]["ports"][0]["appProtocol"] = "by-hand"
-    turn.made.faults.add(("edited", cluster, turn.of.name, 8080))
-
-
-def missing_import(turn: Turn) -> None:
-    cluster, _ = _import(turn)
-    del turn.objects[cluster, "ServiceImport", turn.of.name]
-    namespace = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": f"of-{turn.of.name}"},
-    }
-    turn.objects[cluster, "Namespace", turn.of.name] = namespace
-    turn.made.faults |= {("missing import", cluster, turn.of.name, port) for port in (8080, 9090)}
-
-
-def orphan_import(turn: Turn) -> None:
-    for cluster in turn.of.exporters:
-        del (
-            turn.objects[cluster, "Service", turn.of.name],
-            turn.objects[cluster, "ServiceExport", turn.of.name],
-        )
-    for cluster in turn.of.importers:
-        turn.made.faults |= {
-            ("orphan import", cluster, turn.of.name, port) for port in (8080, 9090)
-        }
-
-
-def missing_port(turn: Turn) -> None:
-    cluster, item = _import(turn)
-    del item["spec"]["ports"][1]
-    turn.made.faults.add(("missing port", cluster, turn.of.name, 9090))
-
-
-def port_of_no_export(turn: Turn) -> None:
-    cluster, item = _import(turn)
-    item["spec"]["ports"].append({"name": "old", "port": 7000, "protocol": "TCP"})
-    turn.made.faults.add(("missing port", cluster, turn.of.name, 7000))
-
-
-def dead_import(turn: Turn) -> None:
-    _with_value(turn, "grpc")
-    behind = next(name for name, release in turn.made.releases.items() if release == DEAD)
-    turn.made.faults.add(("dead import", behind, turn.of.name, 8080))
-
-
-def renamed(turn: Turn) -> None:
-    """A port of the import that somebody gave another name."""
-    cluster, item = _import(turn)
-    item["spec"]["ports"][1]["name"] = "numbers"
-    turn.made.faults.add(("edited", cluster, turn.of.name, 9090))
-
-
-def release_skew(turn: Turn) -> None:
-    """Exported by the oldest gateway too, to which `grpc` says nothing on a Service either."""
-    oldest = next(name for name, release in turn.made.releases.items() if release == OLD)
-    behind = next(name for name, release in turn.made.releases.items() if release == DEAD)
-    turn.of.importers.remove(behind)
-    _with_value(turn, "grpc")
-    turn.objects.update(_exported(turn.of, oldest, "2026-01-01T00:00:00Z"))
-    turn.made.faults.add(("release skew", oldest, turn.of.name, 8080))
-
-
-def tls(turn: Turn) -> None:
-    cluster, _ = _import(turn)
-    target = {"group": MCS, "kind": "ServiceImport", "name": turn.of.name}
-    turn.objects[cluster, "BackendTLSPolicy", turn.of.name] = _object(
-        "gateway.networking.k8s.io/v1",
-        "BackendTLSPolicy",
-        turn.of.name,
-        spec={"targetRefs": [target]},
-    )
-    turn.made.faults |= {("tls", cluster, turn.of.name, port) for port in (8080, 9090)}
-
-
-def no_service(turn: Turn) -> None:
-    cluster, _ = _younger(turn)
-    del turn.objects[cluster, "Service", turn.of.name]
-    turn.made.faults.add(("no service", cluster, turn.of.name, 8080))
-
-
-def ambiguous(turn: Turn) -> None:
-    """Said again further down, and otherwise: of two, the first is read."""
-    cluster, item = _import(turn)
-    again = json.loads(json.dumps(item))
-    again["spec"]["ports"][0]["appProtocol"] = "again"
-    turn.made.late.append((cluster, again))
-    turn.made.faults.add(("ambiguous", cluster, turn.of.name, 8080))
-
-
-FAULTS: dict[str, Callable[[Turn], None]] = {
-    function.__name__: function
-    for function in (
-        *(conflict, conflict_of_names, overridden, lost, edited, missing_import, orphan_import),
-        *(missing_port, port_of_no_export, dead_import, release_skew, tls, no_service, ambiguous),
-        renamed,
-    )
-}
 
 
 # Clusters of a few objects, for cases and properties.

@@ -96,6 +96,15 @@ def test_status_of_an_error(limit: list[str], status: int, lost: Path) -> None:
     assert main(["propagation", str(lost), *limit]) == status
 
 
+def test_clusters_that_nobody_named_are_said(
+    lost: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["propagation", str(lost)])
+    assert capsys.readouterr().err.startswith("a cluster for each folder: a, b\n")
+    main(["propagation", str(lost / "a")])
+    assert "folder" not in capsys.readouterr().err
+
+
 def test_status_of_warnings(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["propagation", *BOTH]) == 0
     assert main(["propagation", *BOTH, "--fail-on", "warning"]) == 1

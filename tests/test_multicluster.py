@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,10 +30,22 @@ EARLY, LATE = "2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z"
 H2C, WS = "kubernetes.io/h2c", "kubernetes.io/ws"
 Ports = list[tuple[int, str, str | None]]
 
-# What an older and a younger export say, the import that comes of it, and what is overruled.
+# What an older and a younger export say, the import that comes of it, and what differs: what of a
+# port is overruled, and the ports that one of them lacks.
 MERGES: dict[str, tuple[Ports, Ports, Ports, list[str]]] = {
     "alike": ([(80, "a", H2C)], [(80, "a", H2C)], [(80, "a", H2C)], []),
-    "a union": ([(80, "a", None)], [(81, "b", H2C)], [(80, "a", None), (81, "b", H2C)], []),
+    "a union": (
+        [(80, "a", None)],
+        [(81, "b", H2C)],
+        [(80, "a", None), (81, "b", H2C)],
+        ["80 lacked", "81 lacked"],
+    ),
+    "one port more": (
+        [(80, "a", None)],
+        [(80, "a", ""), (81, "b", None)],
+        [(80, "a", None), (81, "b", None)],
+        ["81 lacked"],
+    ),
     "another value": ([(80, "a", H2C)], [(80, "a", "grpc")], [(80, "a", H2C)], ["appProtocol"]),
     "no value wins too": ([(80, "a", None)], [(80, "a", H2C)], [(80, "a", None)], ["appProtocol"]),
     "empty is none": ([(80, "a", "")], [(80, "a", None)], [(80, "a", None)], []),
@@ -50,7 +63,7 @@ MERGES: dict[str, tuple[Ports, Ports, Ports, list[str]]] = {
         [(80, "a", None), (81, "b", None)],
         ["port", "port"],
     ),
-    "nothing from one": ([], [(80, "a", H2C)], [(80, "a", H2C)], []),
+    "nothing from one": ([], [(80, "a", H2C)], [(80, "a", H2C)], ["80 lacked"]),
 }
 
 
@@ -65,7 +78,9 @@ def test_merging(older: Ports, younger: Ports, wanted: Ports, differs: list[str]
     (of,) = shared(two(older, younger))
     ports = merged(of)
     assert [(p.port.number, p.port.name, p.app_protocol) for p in ports] == wanted
-    assert [each for p in ports for claim in p.overruled for each in claim.differs] == differs
+    found = [each for p in ports for claim in p.overruled for each in claim.differs]
+    found += [f"{p.port.number} lacked" for p in ports for _ in p.lacking]
+    assert found == differs
     status = {c.status for c in conditions(of) if c.type == "Conflict"}
     assert status == {"True" if differs else "False"}
 
@@ -118,7 +133,6 @@ def test_an_export_without_a_service_is_not_valid() -> None:
     (of,) = shared([cluster])
     assert [(c.status, c.reason) for c in conditions(of)] == [
         ("False", "NoService"),
-        ("False", "NoConflicts"),
     ]
     (row,) = propagation([cluster])
     assert [fault.kind.kind for fault in row.faults] == ["no service"]
@@ -187,10 +201,8 @@ def test_what_controllers_carry_and_derive() -> None:
     (port,) = merged(of)
     carried = {name: each.carried(port) for name, each in controllers().items()}
     assert {name for name, value in carried.items() if value is None} == {"linkerd"}
-    derived = {name: each.derive(port.port) for name, each in controllers().items()}
-    values = {name: each.app_protocol if each else "none" for name, each in derived.items()}
-    assert values["cilium"] == values["karmada"] == values["mcs-api"] == H2C
-    assert (values["submariner"], values["linkerd"]) == ("none", None)
+    derived = {name: each.carries(H2C, "derived") for name, each in controllers().items()}
+    assert {name for name, value in derived.items() if value is None} == {"linkerd"}
 
 
 def test_a_controller_that_drops_the_field_is_why_it_is_lost() -> None:
@@ -234,7 +246,14 @@ def test_the_manifests_of_the_mcs_api_are_read_and_explained() -> None:
     faults = [fault for row in rows for fault in row.faults]
     assert {fault.kind.kind for fault in faults} == {"orphan import"}
     assert len(faults) == sum(len(each.ports) for each in inventory.service_imports)
-    assert all(fault.why == "no cluster at hand exports it" for fault in faults)
+    # One of them has a Service beside its import.
+    assert {fault.why.partition("; ")[::2] for fault in faults} == {
+        ("no cluster at hand exports it", ""),
+        (
+            "no cluster at hand exports it",
+            "Service demo/serve of the same name has no ServiceExport",
+        ),
+    }
     assert all(row.wire == "http/1.1" and row.app_protocol is None for row in rows)
 
 
@@ -265,3 +284,68 @@ def test_checks_across_clusters_have_codes() -> None:
     assert not set(across(clusters, codes_of_clusters(), found)).intersection(found)
     assert {each.code for each in across(clusters, ["AP020"])} == {"AP020"}
     assert list(across(clusters[:1], codes_of_clusters())) == []
+
+
+def test_a_lost_value_needs_no_second_cluster() -> None:
+    one = a_cluster(
+        "a", exports={"cart": (EARLY, [(80, "a", H2C)])}, imports={"cart": [(80, "a", None)]}
+    )
+    assert [each.code for each in across([one], codes_of_clusters())] == ["AP019"]
+    # What is there and not read is for the cluster's own check.
+    dead = a_cluster(
+        *("a", "v1.8.3"),
+        exports={"cart": (EARLY, [(80, "a", "grpc")])},
+        imports={"cart": [(80, "a", "grpc")]},
+    )
+    assert list(across([dead], codes_of_clusters())) == []
+
+
+STATUS = """
+apiVersion: multicluster.x-k8s.io/v1beta1
+kind: ServiceExport
+metadata: {name: cart, namespace: shop}
+status:
+  conditions:
+  - {type: Valid, status: "True", reason: Valid}
+  - {type: Conflict, status: "STATUS", reason: PortConflict}
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "differs"), [("True", True), ("False", False), ("", True), ("[", True)]
+)
+def test_what_the_status_says_is_compared(status: str, *, differs: bool, tmp_path: Path) -> None:
+    service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: shop}\n"
+    text = STATUS.replace("STATUS", status) + service
+    (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
+    (of,) = shared(read({"a": str(tmp_path)}).clusters)
+    valid, conflict = conditions(of)
+    assert (valid.said, valid.same) == ("True Valid", True)
+    assert (conflict.said, conflict.same) == (f"{status} PortConflict", not differs)
+    assert conflict.status == "False"
+
+
+def test_conditions_beyond_ports() -> None:
+    """The type and the affinity are the oldest export's; what is not valid is in no conflict."""
+    west, east = two([(80, "a", None)], [(80, "a", None)])
+    (service,) = east.inventory.services
+    asking = replace(service, asks=("Headless", "ClientIP"))
+    inventory = replace(east.inventory, services=(asking,))
+    (of,) = shared([west, replace(east, inventory=inventory)])
+    assert [(c.cluster, c.type, c.status, c.reason) for c in conditions(of)] == [
+        ("west", "Valid", "True", "Valid"),
+        ("west", "Conflict", "True", "TypeConflict"),
+        ("east", "Valid", "True", "Valid"),
+        ("east", "Conflict", "True", "TypeConflict"),
+    ]
+    assert (
+        "type Headless of east is overruled: the export of west is older"
+        in conditions(of)[1].message
+    )
+    mere = replace(service, type="ExternalName")
+    (of,) = shared([west, replace(east, inventory=replace(east.inventory, services=(mere,)))])
+    assert [(c.cluster, c.type, c.reason) for c in conditions(of)] == [
+        ("west", "Valid", "Valid"),
+        ("west", "Conflict", "NoConflicts"),
+        ("east", "Valid", "InvalidServiceType"),
+    ]

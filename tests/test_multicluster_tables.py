@@ -23,6 +23,7 @@ from protocol_analysis.tables import (
     CONTROLLER_COLUMNS,
     DISAGREEMENT_COLUMNS,
     FIELD_COLUMNS,
+    FLEET_COLUMNS,
     PROPAGATION_COLUMNS,
     SAFE_ORDER_COLUMNS,
     STAGE_COLUMNS,
@@ -31,6 +32,7 @@ from protocol_analysis.tables import (
     controller_table,
     disagreement_table,
     dragged_table,
+    fleet_table,
     import_field_table,
     marks_are_differences,
     propagation_matrix,
@@ -51,6 +53,7 @@ CLUSTERS = read(PATHS).clusters
 def tables(clusters: tuple[Cluster, ...]) -> list[tuple[pd.DataFrame, dict[str, str]]]:
     rows = propagation(clusters)
     return [
+        (fleet_table(clusters), FLEET_COLUMNS),
         (propagation_table(rows), PROPAGATION_COLUMNS),
         (disagreement_table(rows), DISAGREEMENT_COLUMNS),
         (import_field_table(imports_by_field(clusters)), FIELD_COLUMNS),

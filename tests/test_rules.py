@@ -355,7 +355,8 @@ def assert_usable(rules: Ruleset) -> None:
         for backend in BACKEND_GROUPS:
             for route in ROUTE_KINDS:
                 if taken := at.find("accepts", backend, route):
-                    asked = taken[0].choice if taken[0].choice in BACKEND_GROUPS else backend
+                    # A Service may stand for it: that of its name, or one derived from it.
+                    asked = "Service" if taken[0].choice in ("Service", "derived") else backend
                     assert len(at.find("defaults", asked, route)) == 1
 
 

@@ -54,6 +54,8 @@ from protocol_analysis.model import (
 )
 from protocol_analysis.policies import Gateway, GatewayClass, ReferenceGrant, RouteMatch
 
+_DERIVED = "multicluster.kubernetes.io/derived-service"
+
 
 def _service(node: Mapping, source: Source, group: str, kind: str) -> Service:
     ports = []
@@ -78,6 +80,11 @@ def _service(node: Mapping, source: Source, group: str, kind: str) -> Service:
         ports=tuple(ports),
         type=text(get(node, "spec", "type")),
         prefer_local=mode.lower() == "auto" or prefers.startswith("Prefer"),
+        asks=(
+            "Headless" if text(get(node, "spec", "clusterIP")) == "None" else "ClusterSetIP",
+            text(get(node, "spec", "sessionAffinity")) or "None",
+        ),
+        derived=text(get(node, "metadata", "annotations", _DERIVED)),
     )
 
 
@@ -189,7 +196,11 @@ def _grant(node: Mapping, source: Source, group: str, kind: str) -> ReferenceGra
 
 
 def _other(node: Mapping, source: Source, group: str, kind: str) -> Other:
-    return Other(meta=meta_of(node, source, group, kind))
+    conditions = tuple(
+        (text(get(each, "type")), text(get(each, "status")), text(get(each, "reason")))
+        for each in mappings(node, source, "status", "conditions")
+    )
+    return Other(meta=meta_of(node, source, group, kind), conditions=conditions)
 
 
 def _cluster_wide(node: Mapping, source: Source, group: str, kind: str) -> Other:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
-from protocol_analysis.model import ServicePort
 from protocol_analysis.multicluster.merging import MergedPort
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.sheets import Sheet, not_a_text, shown
@@ -36,15 +35,14 @@ class Controller:
     source: str
     unverified: str = ""
 
+    def carries(self, value: str | None, side: str) -> str | None:
+        """What arrives of a value on an `import`, or on the Service `derived` from it."""
+        dropping = {self.writes, *((self.derived,) if side == "derived" else ())}
+        return None if "drops" in dropping else value
+
     def carried(self, port: MergedPort) -> str | None:
         """What the import carries of a port, once this controller has written it."""
-        return None if self.writes == "drops" else port.app_protocol
-
-    def derive(self, port: ServicePort) -> ServicePort | None:
-        """The port of the Service that stands for an import; None where there is none."""
-        if self.derived == "none":
-            return None
-        return port if self.derived == "copies" else replace(port, app_protocol=None)
+        return self.carries(port.app_protocol, "import")
 
 
 @cache

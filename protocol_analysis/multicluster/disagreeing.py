@@ -8,14 +8,15 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from protocol_analysis.model import Meta, Position
-from protocol_analysis.readings import word_of
+from protocol_analysis.model import Meta, Position, ServicePort
 from protocol_analysis.releases import RulesetError
-from protocol_analysis.resolution import Resolution
 from protocol_analysis.sheets import rows_of
 
 SEVERITIES = ("error", "warning")
-_OPEN = {"auto", "client", "differs", "unknown"}
+_OPEN = {"auto", "client", "differs", "unknown", "its Service"}
+_NOT_READ = "not read"
+# Where a reference leads that nothing is spoken to, by the word for that.
+_LEADS = {_NOT_READ: "nowhere", "its Service": "to a Service that is not at hand"}
 _KEYS = {"kind", "rule", "title", "remedy", "source"}
 
 
@@ -87,36 +88,97 @@ def kinds() -> Mapping[str, Kind]:
     return found
 
 
+def disagreement(
+    kind: str,
+    cluster: str,
+    meta: Meta,
+    position: Position,
+    *,
+    why: str,
+    port: ServicePort | None = None,
+    field: str = "",
+    found: str | None = None,
+    wanted: str | None = None,
+    winner: str = "",
+    severity: str = "warning",
+    meets: str = "",
+) -> Disagreement:
+    """A fault of a kind, at an object and a place. Raises KeyError for a kind that is not known."""
+    return Disagreement(
+        kind=kinds()[kind],
+        severity=severity,
+        cluster=cluster,
+        object=meta,
+        position=position,
+        port=numbered(port) if port else "",
+        field=field,
+        found=found,
+        wanted=wanted,
+        winner=winner,
+        why=why,
+        meets=meets,
+    )
+
+
+def numbered(port: ServicePort) -> str:
+    """A port's number and transport: `53/UDP`."""
+    return f"{port.number}/{port.transport}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """A reference, what is spoken to it here, and to one like it where the port is exported.
+
+    Not `guilty`: a fault has nothing to do with it.
+    """
+
+    route: Meta
+    here: str
+    meant: str
+    guilty: bool = True
+
+
 def clash(here: str, meant: str) -> bool:
     """Whether two wires surely differ: not where ALPN or the client decides, unless by TLS.
 
     >>> clash("http/1.1", "h2"), clash("http/1.1+tls", "auto+tls"), clash("h2", "h2+tls")
     (True, False, True)
+    >>> clash("not read", "auto"), clash("h2", "not read")
+    (True, False)
     """
+    if _NOT_READ in (here, meant):
+        return here != meant and here == _NOT_READ
     words, tls = zip(*(each.partition("+")[::2] for each in (here, meant)), strict=True)
     return tls[0] != tls[1] or (words[0] != words[1] and not _OPEN.intersection(words))
 
 
 def judged(
-    fault: Disagreement, answers: Sequence[Resolution], wire: str, spoken: str
+    fault: Disagreement, met: Sequence[Met], spoken: str, meant: str, *, guilty: bool = True
 ) -> Disagreement:
     """A fault with its severity and what a request meets, by the references that lead there.
 
-    `wire` is what is spoken to the port where it was declared, `spoken` what here. An error is a
-    reference that is surely spoken something else; a GRPCRoute may be right in spite of all.
+    `spoken` and `meant` are what an HTTPRoute would be spoken, here and where the port is exported;
+    `guilty` is whether that is for this fault. An error is a reference that is surely spoken
+    something else than one of its own kind is there.
     """
-    wrong = [answer for answer in answers if word_of(answer) != wire]
+    wrong = [each for each in met if each.guilty and each.here != each.meant]
     if wrong:
         first, more = wrong[0], len(wrong) - 1
-        others = f" and {more} more" if more else ""
-        meets = f"{first.route}{others}: {word_of(first)} is spoken where {wire} is meant"
-    elif answers:
-        meets = f"nothing: {answers[0].route} speaks {wire} all the same"
-    elif spoken == wire:
-        meets = f"nothing: {wire} is spoken on both sides"
+        who = f"{first.route}{f' and {more} more' if more else ''}"
+        leads = _LEADS.get(first.here)
+        does = f" leads {leads}:" if leads else f": {first.here} is spoken where"
+        meets = f"{who}{does} {first.meant} is meant"
+    elif met:
+        meets = f"nothing: {met[0].route} speaks {met[0].here} all the same"
+    elif spoken == meant:
+        meets = f"nothing: {meant} is spoken on both sides"
+    elif not guilty:
+        meets = f"nothing: {spoken} would be spoken without it too"
     else:
-        meets = f"no reference leads there today; {spoken} would be spoken where {wire} is meant"
-    sure = any(clash(word_of(answer), wire) for answer in wrong)
+        leads = _LEADS.get(spoken)
+        would = f"one would lead {leads}:" if leads else f"{spoken} would be spoken where"
+        meets = f"no reference leads there today; {would} {meant} is meant"
+    sure = any(clash(each.here, each.meant) for each in wrong)
     return replace(fault, severity="error" if sure else "warning", meets=meets)
 
 

@@ -3,13 +3,13 @@
 A ServiceExport names a Service of its own cluster; namespace and name mean the same in all clusters
 (namespace sameness, KEP-1645). Oldest first, by the creationTimestamp of the ServiceExport; where
 that is not known or the same, by the name of the cluster, so that the order of reading decides
-nothing.
+nothing. A Service that is mirrored is an export with imports of its own: `mirroring` finds those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from protocol_analysis.model import Inventory, Meta, Position, Service, ServicePort
@@ -25,13 +25,15 @@ Port = tuple[int, str]  # number and transport: what a port is reached by
 class Export:
     """A ServiceExport, and the Service that it means; None where there is none, or several.
 
-    `namesakes` are other Services of that name nearby that declare something else.
+    `namesakes` are other Services of that name nearby that declare something else. `conditions` are
+    those of its status, as its controller wrote them.
     """
 
     cluster: str
     meta: Meta
     service: Service | None
     namesakes: tuple[Meta, ...] = ()
+    conditions: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def created(self) -> datetime | None:
@@ -50,24 +52,38 @@ class Export:
         return (found is None, stamp, self.cluster, self.meta.position)
 
     @property
+    def valid(self) -> bool:
+        """Whether there is a Service that can be exported: a mere name cannot."""
+        return self.service is not None and self.service.type != EXTERNAL
+
+    @property
     def ports(self) -> tuple[ServicePort, ...]:
-        """The ports that are exported: none of a mere name, and none without a number."""
-        named = self.service and self.service.type == EXTERNAL
-        ports = self.service.ports if self.service and not named else ()
+        """The ports that are exported: none without a number."""
+        ports = self.service.ports if self.service and self.valid else ()
         return tuple(port for port in ports if port.number is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """A ServiceImport in a cluster; `namesakes` as of an Export."""
+    """A ServiceImport in a cluster, or what stands for one there; `namesakes` as of an Export.
+
+    `derived` is the Service that a controller made of it, where it is at hand.
+    """
 
     cluster: str
     service: Service
     namesakes: tuple[Meta, ...] = ()
+    derived: Service | None = None
+    ports: dict[Port, ServicePort] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        found = {key_of(port): port for port in reversed(self.service.ports) if port.number}
+        # Of two with one number the first; in the order in which they stand.
+        object.__setattr__(self, "ports", dict(reversed(found.items())))
 
     def port(self, wanted: Port) -> ServicePort | None:
         """The port with that number and transport."""
-        return next((port for port in self.service.ports if key_of(port) == wanted), None)
+        return self.ports.get(wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +109,7 @@ def key_of(port: ServicePort) -> Port:
 
 
 def shared(clusters: Iterable[Cluster]) -> list[Shared]:
-    """Every name that any cluster exports or imports, in order of the names.
+    """Every name that any cluster exports or imports by the MCS API, in order of the names.
 
     The fixtures of translator tests are worlds of their own and no clusters; they are left out.
 
@@ -106,10 +122,20 @@ def shared(clusters: Iterable[Cluster]) -> list[Shared]:
     imports: dict[Name, list[Import]] = {}
     for cluster in clusters:
         name = cluster.name or ""
-        for export in _exports(name, cluster.inventory):
+        scope = Scope(cluster.inventory)
+        for export in _exports(name, cluster.inventory, scope):
             exports.setdefault(name_of_shared(export.meta), []).append(export)
-        for each in _imports(name, cluster.inventory):
+        for each in _imports(name, cluster.inventory, scope):
             imports.setdefault(name_of_shared(each.service.meta), []).append(each)
+    return together(exports, imports)
+
+
+def together(exports: dict[Name, list[Export]], imports: dict[Name, list[Import]]) -> list[Shared]:
+    """Exports and imports by name, in order.
+
+    >>> together({}, {("shop", "cart", ""): []})[0].name
+    ('shop', 'cart', '')
+    """
     return [
         Shared(
             name=name,
@@ -125,34 +151,48 @@ def name_of_shared(meta: Meta) -> Name:
     return (meta.namespace, meta.name, meta.group)
 
 
-def _exports(cluster: str, inventory: Inventory) -> Iterable[Export]:
-    scope = Scope(inventory)
-    found: dict[Name, list[Meta]] = {}
+def _exports(cluster: str, inventory: Inventory, scope: Scope) -> Iterable[Export]:
+    found: dict[Name, list[Export]] = {}
     for other in inventory.others:
-        if other.meta.kind == "ServiceExport" and other.meta.world == cluster:
-            found.setdefault(name_of_shared(other.meta), []).append(other.meta)
-    for metas in found.values():
+        meta = other.meta
+        if meta.kind == "ServiceExport" and meta.world == cluster:
+            near = scope.nearest(meta, "", "Service", meta.namespace, meta.name)
+            service, namesakes = one_of(near)
+            export = Export(
+                cluster=cluster,
+                meta=meta,
+                service=service,
+                namesakes=namesakes,
+                conditions=other.conditions,
+            )
+            found.setdefault(name_of_shared(meta), []).append(export)
+    for exports in found.values():
         # Of two that say the same thing of one name, the older.
-        same = (Export(cluster=cluster, meta=meta, service=None) for meta in metas)
-        meta = min(same, key=lambda export: export.age).meta
-        near = scope.nearest(meta, "", "Service", meta.namespace, meta.name)
-        service, namesakes = _one_of(near)
-        yield Export(cluster=cluster, meta=meta, service=service, namesakes=namesakes)
+        yield min(exports, key=lambda export: export.age)
 
 
-def _imports(cluster: str, inventory: Inventory) -> Iterable[Import]:
+def _imports(cluster: str, inventory: Inventory, scope: Scope) -> Iterable[Import]:
     found: dict[Name, list[Service]] = {}
     for each in inventory.service_imports:
         if each.meta.world == cluster:
             found.setdefault(name_of_shared(each.meta), []).append(each)
     for services in found.values():
-        service, namesakes = _one_of(services)
+        service, namesakes = one_of(services)
         if service:
-            yield Import(cluster=cluster, service=service, namesakes=namesakes)
+            named = ("", "Service", service.meta.namespace, service.derived)
+            near = scope.nearest(service.meta, *named) if service.derived else []
+            derived, more = one_of(near)
+            yield Import(
+                cluster=cluster, service=service, namesakes=(*namesakes, *more), derived=derived
+            )
 
 
-def _one_of(services: Sequence[Service]) -> tuple[Service | None, tuple[Meta, ...]]:
-    """The first in order of place, and those of its name that declare something else."""
+def one_of(services: Sequence[Service]) -> tuple[Service | None, tuple[Meta, ...]]:
+    """The first in order of place, and those of its name that declare something else.
+
+    >>> one_of([])
+    (None, ())
+    """
     if not services:
         return None, ()
     first, *rest = sorted(services, key=lambda service: service.meta.position)

@@ -1,121 +1,134 @@
 """What is wrong with one name across clusters: each fault with its place, its reason, its weight.
 
-`propagation` asks, port by port and cluster by cluster; nothing here decides what is compared.
+`propagation` asks, port by port and side by side; nothing here decides what is compared. How bad a
+fault is, is told by the references that lead to it, each against one of its own kind in the cluster
+that speaks for all; `values` weighs those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from protocol_analysis.model import Meta, Position, Service, ServicePort
+from protocol_analysis.model import BackendRef, Meta, Position, ServicePort
 from protocol_analysis.multicluster.controllers import Controller
-from protocol_analysis.multicluster.disagreeing import Disagreement, clash, judged, kinds
-from protocol_analysis.multicluster.exporting import EXTERNAL, Export, Import, Shared
+from protocol_analysis.multicluster.disagreeing import Disagreement, disagreement, numbered
+from protocol_analysis.multicluster.exporting import Export, Import, Port, Shared
 from protocol_analysis.multicluster.hearing import Ear
-from protocol_analysis.multicluster.merging import Claim, MergedPort, why_older
-from protocol_analysis.readings import word_of
+from protocol_analysis.multicluster.merging import Claim, MergedPort, conflicts, why_older
+from protocol_analysis.multicluster.mirroring import MIRRORS, source_of
+from protocol_analysis.multicluster.sides import EXPORT, IMPORT, Across, Side
+from protocol_analysis.multicluster.values import Values
 
 
 class Faults:
     """The faults of one name."""
 
     def __init__(self, of: Shared, heard: Mapping[str, Ear], controller: Controller) -> None:
-        self.of, self.heard, self.controller = of, heard, controller
+        self.of, self.heard = of, heard
+        self.values = Values(heard, controller)
+        self.exports = {export.cluster: export for export in of.exports}
+        self.imports = {each.cluster: each for each in of.imports}
         self._told: set[tuple[str, str]] = set()
 
-    def meant(self, port: MergedPort) -> str:
-        """What is spoken to the Service of the oldest export, in its own cluster."""
-        return self.heard[port.winner.cluster].word(port.service, port.port)
+    def word(self, side: Side) -> str:
+        """What is spoken to a side, in a word."""
+        return self.heard[side.cluster].word(side.service, side.port)
+
+    def of_side(self, port: Across, side: Side, meant: str) -> list[Disagreement]:
+        """All that is wrong with one side of a port."""
+        if not port.merged:
+            return [self._unexported(side)]
+        found = self._of_object(side)
+        if side is port.sides[0]:
+            return found
+        if side.port.name != port.merged.port.name:
+            found.append(self._other_name(port.merged, side))
+        return [*found, *self.values.of_side(port, port.merged, side, meant)]
 
     def of_export(self, export: Export) -> list[Disagreement]:
-        """That its Service is not there, is no Service that can be exported, or is several."""
-        meta, text = export.meta, ""
-        if not export.service:
+        """What is wrong with the whole of it: no Service, several, or one of another type."""
+        meta = export.meta
+        if not export.valid:
             text = f"no Service {meta.namespace}/{meta.name} in this cluster; Valid is False"
-        elif export.service.type == EXTERNAL:
-            text = "a Service that is only a name cannot be exported; Valid is False"
-        if text:
-            fault = self._fault("no service", export.cluster, meta, meta.position, why=text)
-            return [fault]
-        return self._namesakes("export", export.cluster, export.namesakes)
+            if export.service:
+                text = "a Service that is only a name cannot be exported; Valid is False"
+            return [disagreement("no service", export.cluster, meta, meta.position, why=text)]
+        if not self._first_time(EXPORT, export.cluster):
+            return []
+        faults = self._ambiguous(export.cluster, export.namesakes)
+        for each in conflicts(self.of):
+            if each.export is export and export.service:
+                fault = disagreement(
+                    "conflict",
+                    export.cluster,
+                    export.service.meta,
+                    export.service.meta.position,
+                    field=each.field,
+                    found=each.found,
+                    wanted=each.wanted,
+                    winner=each.winner.cluster,
+                    why=why_older(each.winner, export),
+                    meets=f"the import has the {each.field} of {each.winner.cluster} for all",
+                )
+                faults.append(fault)
+        return faults
 
-    def of_claim(self, port: MergedPort, claim: Claim, meant: str) -> list[Disagreement]:
-        """What a younger export says otherwise, or what its own cluster makes of the same."""
-        found = self.of_export(claim.export)
-        cluster, service = claim.export.cluster, claim.service
-        here, winner = self.heard[cluster].word(service, claim.port), port.winner
-        for field in claim.differs:
-            kind = "overridden" if field == "appProtocol" else "conflict"
-            loses = field == "port" or (kind == "overridden" and clash(here, meant))
-            fault = self._fault(
-                kind,
-                cluster,
-                service.meta,
-                claim.port.where,
-                port=claim.port,
-                field=field,
-                found=_said(claim.port, field),
-                wanted=_said(port.port, field),
-                winner=winner.cluster,
-                why=why_older(winner, claim.export),
-                severity="error" if loses else "warning",
-                meets=_overruled(field, cluster, here, meant),
-            )
-            found.append(fault)
-        if not claim.differs and here != meant:
-            found.append(self._otherwise(cluster, service, claim.port, port, meant))
-        return found
+    def _of_object(self, side: Side) -> list[Disagreement]:
+        if side.side == EXPORT:
+            return self.of_export(self.exports[side.cluster])
+        if side.side == IMPORT and self._first_time(IMPORT, side.cluster):
+            return self._ambiguous(side.cluster, self.imports[side.cluster].namesakes)
+        return []
 
-    def of_import(
-        self, found: Import, here: ServicePort, port: MergedPort, meant: str
-    ) -> list[Disagreement]:
-        """What is wrong with a port that is on the import, as it should."""
-        ear = self.heard[found.cluster]
-        faults = self._namesakes("import", found.cluster, found.namesakes)
-        value, wanted = here.app_protocol or None, self.controller.carried(port)
-        spoken = ear.word(found.service, here)
-        if here.name != port.port.name:
-            why = f"{port.winner.cluster} exports it by another name ({port.port.position})"
-            faults.append(self._unlike(found, here, port, "name", why))
-        if value == wanted and spoken == meant:
-            return faults
-        if value == wanted == port.app_protocol:
-            return [*faults, self._otherwise(found.cluster, found.service, here, port, meant)]
-        fault = self._unlike(found, here, port, "appProtocol", self._why_other(value, wanted, port))
-        answers = ear.references(found.service, port.key)
-        return [*faults, judged(fault, answers, meant, spoken)]
-
-    def _unlike(
-        self, found: Import, here: ServicePort, port: MergedPort, field: str, why: str
-    ) -> Disagreement:
-        """A field of an import that is not what the exports give it: lost, or edited."""
-        said = _said(here, field)
-        return self._fault(
-            "edited" if said else "lost",
-            found.cluster,
-            found.service.meta,
-            here.where if field == "appProtocol" else here.position,
-            port=here,
-            field=field,
-            found=said,
-            wanted=_said(port.port, field),
+    def left_out(self, port: MergedPort, claim: Claim) -> Disagreement:
+        """A port that the import does not have, since an older one has its name."""
+        number = (claim.port.number or 0, claim.port.transport)
+        there = any(each.port(number) for each in self.of.imports)
+        ears = () if there else self.heard.values()
+        wanted = [ref for ear in ears for ref in self._refs(ear, number)]
+        cluster = claim.export.cluster
+        return disagreement(
+            "conflict",
+            cluster,
+            claim.service.meta,
+            claim.port.where,
+            port=claim.port,
+            field="port",
+            found=numbered(claim.port),
+            wanted=numbered(port.port),
             winner=port.winner.cluster,
-            why=why,
-            meets="nothing: a port is reached by its number" if field == "name" else "",
+            why=why_older(port.winner, claim.export),
+            severity="error" if wanted else "warning",
+            meets=_nowhere(len(wanted), f"the import leaves the port of {cluster} out"),
+        )
+
+    def lacking(self, port: MergedPort, export: Export) -> Disagreement:
+        """A port that others export, and this one does not."""
+        meta = export.service.meta if export.service else export.meta
+        return disagreement(
+            "unequal ports",
+            export.cluster,
+            meta,
+            meta.position,
+            port=port.port,
+            field="port",
+            wanted=numbered(port.port),
+            winner=port.winner.cluster,
+            why=f"{port.winner.cluster} exports it ({port.port.position})",
+            meets=f"no request to it reaches the pods of {export.cluster}",
         )
 
     def missing_port(self, found: Import, port: MergedPort, meant: str) -> Disagreement:
         """A port that is exported, on an import that does not have it."""
-        refs = self.heard[found.cluster].wants(*self.of.name[:2])
-        wanted = [ref for ref in refs if ref.port == port.key[0]]
-        return self._fault(
+        wanted = self._refs(self.heard[found.cluster], port.key)
+        return disagreement(
             "missing port",
             found.cluster,
             found.service.meta,
             found.service.meta.position,
             port=port.port,
             field="port",
-            wanted=f"{port.key[0]}/{port.key[1]}",
+            wanted=numbered(port.port),
             winner=port.winner.cluster,
             why=f"{port.winner.cluster} exports it ({port.port.position})",
             severity="error" if wanted else "warning",
@@ -125,30 +138,23 @@ class Faults:
     def missing_import(self, cluster: str, port: MergedPort) -> Disagreement | None:
         """No import where one should be: routes want it, or its namespace is here and others come.
 
-        A cluster that exports reaches its own Service, so only a route makes it a fault there.
+        A cluster that exports reaches its own Service, so only a route makes it a fault there. A
+        mirror is made where a link says so, which is not to be seen here.
         """
         ear, (namespace, name, group) = self.heard[cluster], self.of.name
         refs = ear.wants(namespace, name)
         inventory = ear.cluster.inventory
-        exports = any(export.cluster == cluster for export in self.of.exports)
         takes = any(each.meta.group == group for each in inventory.service_imports)
-        if not refs and (exports or not takes or namespace not in ear.namespaces):
+        here = takes and namespace in ear.namespaces and cluster not in self.exports
+        if group == MIRRORS or not (refs or here):
             return None
-        meta = Meta(
-            group=group,
-            kind="ServiceImport",
-            namespace=namespace,
-            name=name,
-            position=refs[0].position if refs else port.port.where,
-            cluster=cluster or None,
-            world=cluster,
-        )
-        mine = [ref for ref in refs if ref.port == port.key[0]]
-        return self._fault(
+        mine = refs.get(port.key, [])
+        at = next((ref.position for found in (mine, *refs.values()) for ref in found), None)
+        return disagreement(
             "missing import",
             cluster,
-            meta,
-            meta.position,
+            _import_named(self.of, cluster, at or port.port.where),
+            at or port.port.where,
             port=port.port,
             field="metadata.name",
             wanted=name,
@@ -158,129 +164,96 @@ class Faults:
             meets=_nowhere(len(mine), "no such object"),
         )
 
-    def of_unexported(self, each: Import, port: ServicePort) -> list[Disagreement]:
-        """An import without an export at hand, or a port of it that no export has."""
-        exported = [export for export in self.of.exports if export.service]
-        refs = self.heard[each.cluster].references(each.service, (port.number or 0, port.transport))
-        number = f"{port.number}/{port.transport}"
-        why = f"none of {', '.join(e.cluster for e in exported)} exports a port {number}"
-        fault = self._fault(
-            "missing port" if exported else "orphan import",
-            each.cluster,
-            each.service.meta,
-            port.position,
-            port=port,
-            field="port" if exported else "metadata.name",
-            found=number if exported else each.service.meta.name,
-            why=why if exported else "no cluster at hand exports it",
-            severity="warning",
-            meets=_nowhere(len(refs), "no endpoint stands behind it, as far as is known"),
-        )
-        return [fault]
-
-    def _otherwise(
-        self, cluster: str, service: Service, here: ServicePort, port: MergedPort, meant: str
-    ) -> Disagreement:
-        """The same value, and another wire: by the kind of the object, by its reader, or by TLS."""
-        ear, older = self.heard[cluster], self.heard[port.winner.cluster]
-        spoken = ear.word(service, here)
-        plain = word_of(ear.hear(service, here, policies=False))
-        on_service = word_of(ear.hear(service, here, kind="Service", policies=False))
-        there = word_of(older.hear(port.service, port.port, policies=False))
-        theirs = word_of(ear.hear(service, here, by=older.reader))
-        if plain != on_service:
-            kind = "dead import"
-            why = (
-                f"{ear.reader} speaks {on_service} to a Service that says so, {plain} to an import"
-            )
-        elif plain != there or theirs == meant:
-            kind = "release skew"
-            why = f"{ear.reader} in {cluster} speaks {spoken}, {older.reader} in "
-            why += f"{port.winner.cluster} {meant}"
-        else:
-            kind = "tls"
-            why = (
-                f"{spoken} by the policies of {cluster}, {meant} by those of {port.winner.cluster}"
-            )
-        fault = self._fault(
-            kind,
+    def unknown_import(self, cluster: str, port: Port, refs: Sequence[BackendRef]) -> Disagreement:
+        """References to a ServiceImport that no cluster at hand has, or exports to."""
+        meta = _import_named(self.of, cluster, refs[0].position)
+        return disagreement(
+            "missing import",
             cluster,
-            service.meta,
-            here.where,
-            port=here,
-            field="appProtocol" if kind != "tls" else "BackendTLSPolicy",
-            found=here.app_protocol,
-            wanted=port.app_protocol,
-            winner=port.winner.cluster,
-            why=why,
+            meta,
+            meta.position,
+            port=ServicePort(number=port[0], transport=port[1], position=meta.position),
+            field="metadata.name",
+            wanted=meta.name,
+            why="no cluster at hand exports it, and none has it",
+            meets=_nowhere(len(refs), "no such object, as far as is known"),
         )
-        return judged(fault, ear.references(service, port.key), meant, spoken)
 
-    def _why_other(self, value: str | None, wanted: str | None, port: MergedPort) -> str:
-        """Why a value is not what it should be."""
-        if value == wanted:
-            return f"{self.controller.title}: {self.controller.text}"
-        for claim in port.claims:
-            if value and claim.port.app_protocol == value:
-                return f"it is what {claim.export.cluster} declares, whose export is not the oldest"
-        if value:
-            return f"no export declares it; if it is written here: {self.controller.by_hand}"
-        return f"{port.winner.cluster} declares it ({port.port.where})"
+    def _unexported(self, side: Side) -> Disagreement:
+        """An import without an export at hand, or a port of it that no export has."""
+        exported, meta = [each for each in self.of.exports if each.valid], side.service.meta
+        number = numbered(side.port)
+        why = f"none of {', '.join(e.cluster for e in exported)} exports a port {number}"
+        return disagreement(
+            "missing port" if exported else "orphan import",
+            side.cluster,
+            meta,
+            side.port.position,
+            port=side.port,
+            field="port" if exported else "metadata.name",
+            found=number if exported else meta.name,
+            why=why if exported else self._why_orphan(side),
+            meets=_nowhere(
+                len(self.heard[side.cluster].leading(side.service, side.port)),
+                "no endpoint stands behind it, as far as is known",
+            ),
+        )
 
-    def _namesakes(self, side: str, cluster: str, namesakes: Sequence[Meta]) -> list[Disagreement]:
-        """Other objects of the name, told once and not for each port."""
-        if (side, cluster) in self._told:
-            return []
-        self._told.add((side, cluster))
+    def _why_orphan(self, side: Side) -> str:
+        if self.of.name[2] == MIRRORS:
+            return f"it mirrors a Service of {source_of(side.service) or 'a cluster'}, not at hand"
+        why = "no cluster at hand exports it"
+        if any(not each.valid for each in self.of.exports):
+            return f"{why}: its ServiceExport has no Service that can be exported"
+        inventory = self.heard[side.cluster].cluster.inventory
+        own = [s for s in inventory.services if (s.meta.namespace, s.meta.name) == self.of.name[:2]]
+        return f"{why}; {own[0].meta} of the same name has no ServiceExport" if own else why
+
+    def _other_name(self, port: MergedPort, side: Side) -> Disagreement:
+        exports = side.side == EXPORT
+        why = f"{port.winner.cluster} exports it by another name ({port.port.position})"
+        return disagreement(
+            "conflict" if exports else "edited",
+            side.cluster,
+            side.service.meta,
+            side.port.position,
+            port=side.port,
+            field="name",
+            found=side.port.name or None,
+            wanted=port.port.name or None,
+            winner=port.winner.cluster,
+            why=why_older(port.winner, self.exports[side.cluster]) if exports else why,
+            meets="nothing: a port is reached by its number",
+        )
+
+    def _ambiguous(self, cluster: str, namesakes: Sequence[Meta]) -> list[Disagreement]:
+        """Other objects of the name that say something else."""
         why = "it stands elsewhere too, and says otherwise there"
         return [
-            self._fault("ambiguous", cluster, meta, meta.position, why=why) for meta in namesakes
+            disagreement("ambiguous", cluster, meta, meta.position, why=why) for meta in namesakes
         ]
 
-    def _fault(
-        self,
-        kind: str,
-        cluster: str,
-        meta: Meta,
-        position: Position,
-        *,
-        why: str,
-        port: ServicePort | None = None,
-        field: str = "",
-        found: str | None = None,
-        wanted: str | None = None,
-        winner: str = "",
-        severity: str = "warning",
-        meets: str = "",
-    ) -> Disagreement:
-        return Disagreement(
-            kind=kinds()[kind],
-            severity=severity,
-            cluster=cluster,
-            object=meta,
-            position=position,
-            port=f"{port.number}/{port.transport}" if port else "",
-            field=field,
-            found=found,
-            wanted=wanted,
-            winner=winner,
-            why=why,
-            meets=meets,
-        )
+    def _first_time(self, side: str, cluster: str) -> bool:
+        """What is of a whole object is told once and not for each port."""
+        new = (side, cluster) not in self._told
+        self._told.add((side, cluster))
+        return new
+
+    def _refs(self, ear: Ear, port: Port) -> list[BackendRef]:
+        return ear.wants(*self.of.name[:2]).get(port, [])
 
 
-def _said(port: ServicePort, field: str) -> str | None:
-    if field == "port":
-        return f"{port.number}/{port.transport}"
-    return (port.name if field == "name" else port.app_protocol) or None
-
-
-def _overruled(field: str, cluster: str, here: str, meant: str) -> str:
-    if field == "port":
-        return f"the import leaves the port of {cluster} out: nothing reaches it from elsewhere"
-    if field == "name" or here == meant:
-        return f"nothing: {meant} is spoken on both sides"
-    return f"the pods of {cluster} are spoken {here} at home, and {meant} through the import"
+def _import_named(of: Shared, cluster: str, position: Position) -> Meta:
+    """A ServiceImport that is not there, by what names it."""
+    return Meta(
+        group=of.name[2],
+        kind="ServiceImport",
+        namespace=of.name[0],
+        name=of.name[1],
+        position=position,
+        cluster=cluster or None,
+        world=cluster,
+    )
 
 
 def _nowhere(references: int, text: str) -> str:

@@ -2,7 +2,8 @@
 
 A port is resolved as the only backend of an HTTPRoute rule, so that clusters compare whatever
 routes they happen to have; with the BackendTLSPolicies of its cluster, and without any. With
-another value, or by another release, it is resolved in the same way: nothing is assumed.
+another value, or by another release, it is resolved in the same way: nothing is assumed. Where a
+ServiceImport stands for a derived Service, that follows the value as its controller makes it.
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from protocol_analysis.model import MCS, BackendRef, Inventory, Meta, Service, ServicePort
+from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
 from protocol_analysis.multicluster.exporting import Port, key_of
 from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import ITS_SERVICE, alone, resolve, word_of
 from protocol_analysis.resolution import Resolution
+from protocol_analysis.resolver import TRANSPORTS
+from protocol_analysis.rows import Rules
 from protocol_analysis.scope import Scope
 from protocol_analysis.speaking import rules_of
 
 AS_DECLARED = "\0"  # no manifest can hold it
+_Led = tuple[object, int, str]  # an object or the name of one, a number, a transport
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,10 +32,14 @@ class Ear:
     """One cluster, asked what is spoken to its ports; answers are kept, since many ask the same."""
 
     cluster: Cluster
-    _around: dict[tuple[str, str], Inventory] = field(default_factory=dict)
+    controller: Controller = field(default_factory=lambda: controller_of(KEP))
+    _around: dict[tuple[str, ...], Inventory] = field(default_factory=dict)
     _heard: dict[tuple[object, ...], Resolution] = field(default_factory=dict)
-    _references: dict[tuple[Meta, int | None], list[Resolution]] | None = None
-    _wanted: dict[tuple[str, str], list[BackendRef]] | None = None
+    _numbered: dict[Meta, dict[int | None, tuple[ServicePort, ...]]] = field(default_factory=dict)
+    _rules: dict[Reader, tuple[Rules, Rules | None]] = field(default_factory=dict)
+    _references: dict[_Led, list[Resolution]] | None = None
+    _naming: dict[_Led, list[Resolution]] | None = None
+    _wanted: dict[tuple[str, str], dict[Port, list[BackendRef]]] | None = None
     _spaces: frozenset[str] | None = None
 
     @property
@@ -59,74 +68,140 @@ class Ear:
         kind: str = "",
         policies: bool = True,
         route: str = "HTTPRoute",
+        site: str = "",
     ) -> Resolution:
         """What is spoken to a port: with another value, by another reader, on another kind.
 
         `kind`: as if the port stood on a `Service` or a `ServiceImport`. Without `policies`, no
-        BackendTLSPolicy counts.
+        BackendTLSPolicy counts. `route` and `site` are where it is referred to.
         """
         reader = by or self.reader
-        key = (service.meta, key_of(port), value, reader, kind, policies, route)
-        if key not in self._heard:
-            target = service if value == AS_DECLARED else with_port(service, key_of(port), value)
-            if kind:
-                group = MCS if kind == "ServiceImport" else ""
-                target = replace(target, meta=replace(target.meta, group=group, kind=kind))
-            scope = Scope(self._near(target, service.meta, policies=policies))
-            at = service.ports.index(port)
-            found = alone(scope, *rules_of(reader), target, target.ports[at], route)
-            if found.deciding.row == ITS_SERVICE and not kind:
-                # The Service that stands for the import is not at hand; controllers copy the value.
-                found = self.hear(
-                    service, port, value, by=by, kind="Service", policies=policies, route=route
-                )
-            self._heard[key] = found
-        return self._heard[key]
+        if value == port.app_protocol and not port.rejected and not service.derived:
+            value = AS_DECLARED
+        key = (service.meta, key_of(port), value, reader, kind, policies, route, site)
+        if key in self._heard:
+            return self._heard[key]
+        target = self._narrow(service, port)
+        if value != AS_DECLARED:
+            target = with_port(target, key_of(port), value)
+        if kind:
+            group = MCS if kind == "ServiceImport" else ""
+            target = replace(target, meta=replace(target.meta, group=group, kind=kind))
+        near = self._near(target, service, port, value, policies=policies)
+        mine = next(each for each in target.ports if key_of(each) == key_of(port))
+        if reader not in self._rules:
+            self._rules[reader] = rules_of(reader)
+        rules, wires = self._rules[reader]
+        found = alone(Scope(near), rules, wires, target, mine, route, site=site)
+        if found.deciding.row == ITS_SERVICE and not kind and self.controller.derived != "none":
+            # The Service that stands for the import is not at hand; it is as its controller does.
+            found = self.hear(
+                *(service, port, self.controller.carries(value, "derived")),
+                by=by,
+                kind="Service",
+                policies=policies,
+                route=route,
+                site=site,
+            )
+        self._heard[key] = found
+        return found
 
-    def word(self, service: Service, port: ServicePort) -> str:
-        """The same as declared, in a word."""
-        return word_of(self.hear(service, port))
+    def word(self, service: Service, port: ServicePort, value: str | None = AS_DECLARED) -> str:
+        """The same in a word."""
+        return word_of(self.hear(service, port, value))
 
     def references(self, service: Service, port: Port) -> list[Resolution]:
         """The backend references of this cluster that mean a port, each with what it is spoken."""
         if self._references is None:
-            own = self.cluster
-            self._references = {}
-            for answer in resolve(own.inventory, own.implementation, own.release):
-                if answer.target and answer.sent:
-                    key = (answer.target, answer.ref.port)
-                    self._references.setdefault(key, []).append(answer)
-        return self._references.get((service.meta, port[0]), [])
+            self._listen()
+        return (self._references or {}).get((service.meta, *port), [])
 
-    def wants(self, namespace: str, name: str) -> list[BackendRef]:
+    def leading(self, service: Service, port: ServicePort) -> list[Resolution]:
+        """The references that lead to a port or name it: those too that are refused there.
+
+        What stands for an object of another kind that is not at hand is heard as that would be.
+        """
+        found, key = self.references(service, key_of(port)), key_of(port)
+        named = (service.meta.kind, service.meta.namespace, service.meta.name)
+        for answer in (self._naming or {}).get((named, *key), []):
+            if answer.outcome != "no-object":
+                found = [*found, answer]
+                continue
+            ref, route = answer.ref, answer.route
+            heard = self.hear(service, port, route=route.kind, site=ref.site)
+            if heard.sent or heard.deciding.row == ITS_SERVICE:
+                found = [*found, replace(heard, route=route, ref=ref)]
+        return found
+
+    def wants(self, namespace: str, name: str) -> dict[Port, list[BackendRef]]:
         """The backend references of this cluster that name a ServiceImport, there or not."""
+        return self.wanted.get((namespace, name), {})
+
+    @property
+    def wanted(self) -> dict[tuple[str, str], dict[Port, list[BackendRef]]]:
+        """The same for every ServiceImport that is named."""
         if self._wanted is None:
             self._wanted = {}
             for route in self.cluster.inventory.referring:
-                for ref in route.refs:
-                    if ref.kind == "ServiceImport" and route.meta.world == (
-                        self.cluster.name or ""
-                    ):
-                        self._wanted.setdefault((ref.namespace, ref.name), []).append(ref)
-        return self._wanted.get((namespace, name), [])
+                transport = TRANSPORTS.get(route.meta.kind, "TCP")
+                for ref in route.refs if route.meta.world == (self.cluster.name or "") else ():
+                    if ref.kind == "ServiceImport":
+                        ports = self._wanted.setdefault((ref.namespace, ref.name), {})
+                        ports.setdefault((ref.port or 0, transport), []).append(ref)
+        return self._wanted
 
-    def _near(self, target: Service, original: Meta, *, policies: bool) -> Inventory:
+    def _listen(self) -> None:
+        """Every reference, by the port that it means; the others by the port that they name."""
+        own = self.cluster
+        self._references, self._naming = {}, {}
+        for answer in resolve(own.inventory, own.implementation, own.release):
+            ref, target = answer.ref, answer.target
+            port = (ref.port or 0, TRANSPORTS.get(answer.route.kind, "TCP"))
+            if target and answer.sent:
+                self._references.setdefault((target, *port), []).append(answer)
+            stands = target and answer.sent and target.kind != ref.kind
+            if stands or answer.outcome in ("no-object", "kind-not-read"):
+                named = (ref.kind, ref.namespace, ref.name)
+                self._naming.setdefault((named, *port), []).append(answer)
+
+    def _narrow(self, service: Service, port: ServicePort) -> Service:
+        """A Service or ServiceImport with its ports of one number: others bear on nothing."""
+        if service.meta not in self._numbered:
+            found: dict[int | None, list[ServicePort]] = {}
+            for each in service.ports:
+                found.setdefault(each.number, []).append(each)
+            self._numbered[service.meta] = {n: tuple(ports) for n, ports in found.items()}
+        ports = self._numbered[service.meta].get(port.number, ())
+        return service if len(ports) == len(service.ports) else replace(service, ports=ports)
+
+    def _near(
+        self,
+        target: Service,
+        original: Service,
+        port: ServicePort,
+        value: str | None,
+        *,
+        policies: bool,
+    ) -> Inventory:
         """The namesakes of a port's object, with it in the place of the original."""
-        whole, named = self.cluster.inventory, (original.namespace, original.name)
-        if named not in self._around:
-            self._around[named] = Inventory(
+        whole, space = self.cluster.inventory, original.meta.namespace
+        names = (original.meta.name, *filter(None, [original.derived]))
+        if (space, *names) not in self._around:
+            self._around[space, *names] = Inventory(
                 services=tuple(
-                    s for s in whole.services if (s.meta.namespace, s.meta.name) == named
+                    s for s in whole.services if s.meta.namespace == space and s.meta.name in names
                 ),
                 tls_policies=tuple(
                     policy
                     for policy in whole.tls_policies
-                    if any(wanted.name == original.name for wanted in policy.targets)
+                    if any(wanted.name in names for wanted in policy.targets)
                 ),
                 grants=whole.grants,
             )
-        around = self._around[named]
-        services = [s for s in around.services if s.meta not in (original, target.meta)]
+        around = self._around[space, *names]
+        services = [s for s in around.services if s.meta not in (original.meta, target.meta)]
+        if original.derived:
+            services = [self._following(s, original, port, value) for s in services]
         if target.meta.kind == "Service":
             services.append(target)
         imports = (target,) if target.meta.kind == "ServiceImport" else ()
@@ -137,10 +212,22 @@ class Ear:
             tls_policies=around.tls_policies if policies else (),
         )
 
+    def _following(
+        self, service: Service, of: Service, port: ServicePort, value: str | None
+    ) -> Service:
+        """The Service that is derived from an import, after the import's value."""
+        if service.meta.name != of.derived:
+            return service
+        found = self._narrow(service, port)
+        if value == AS_DECLARED:
+            return found
+        return with_port(found, key_of(port), self.controller.carries(value, "derived"))
 
-def ears(clusters: Sequence[Cluster]) -> dict[str, Ear]:
-    """An ear in each cluster, by its name."""
-    return {cluster.name or "": Ear(cluster=cluster) for cluster in clusters}
+
+def ears(clusters: Sequence[Cluster], controller: Controller | None = None) -> dict[str, Ear]:
+    """An ear in each cluster, by its name; the controller derives Services from imports."""
+    by = controller or controller_of(KEP)
+    return {cluster.name or "": Ear(cluster=cluster, controller=by) for cluster in clusters}
 
 
 def with_port(service: Service, wanted: Port, value: str | None) -> Service:

@@ -7,6 +7,10 @@ By KEP-1645 the import has the union of all exported ports. Oldest export first,
    appProtocol stay, and where they differ that is a conflict;
 3. of neither is added.
 
+An export that does not have a port of another's is a conflict too: the ports are then not the same
+in all of them (pull request 5706). What differs beyond ports, the type and the session affinity, is
+decided by the oldest export as well.
+
 An appProtocol that is not declared counts as one: where the oldest declares nothing, the import has
 nothing. So does the one controller that says what it does; the KEP leaves it open.
 Source: https://github.com/kubernetes/enhancements/blob/64765b4b02389318f2113119dd9e491479f978a0/\
@@ -15,10 +19,11 @@ keps/sig-multicluster/1645-multi-cluster-services-api/README.md#L1048-L1072
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from protocol_analysis.model import Service, ServicePort
-from protocol_analysis.multicluster.exporting import EXTERNAL, Export, Port, Shared, key_of
+from protocol_analysis.multicluster.exporting import Export, Port, Shared, key_of
 
 DIFFERS = ("port", "name", "appProtocol")  # what of a port two exports may disagree on
 
@@ -35,12 +40,18 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergedPort:
-    """A port of the import as it should be: the oldest export's, and what younger ones say."""
+    """A port of the import as it should be: the oldest export's, and what younger ones say.
+
+    `claims` are of the same port. `left_out` are those of its name that are reached by another
+    number or transport: the import does not have them. `lacking` are the exports without either.
+    """
 
     winner: Export
     service: Service
     port: ServicePort
     claims: tuple[Claim, ...] = ()
+    left_out: tuple[Claim, ...] = ()
+    lacking: tuple[Export, ...] = ()
 
     @property
     def key(self) -> Port:
@@ -55,12 +66,24 @@ class MergedPort:
     @property
     def overruled(self) -> tuple[Claim, ...]:
         """The claims that differ."""
-        return tuple(claim for claim in self.claims if claim.differs)
+        return (*self.left_out, *(claim for claim in self.claims if claim.differs))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """What of an export beside its ports the oldest decides otherwise; `reason` as conditions."""
+
+    export: Export
+    winner: Export
+    field: str
+    found: str
+    wanted: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """A condition that a ServiceExport should have."""
+    """A condition that a ServiceExport should have, and what its status says of it, if anything."""
 
     cluster: str
     export: Export
@@ -68,6 +91,12 @@ class Condition:
     status: str
     reason: str
     message: str
+    said: str = ""
+
+    @property
+    def same(self) -> bool:
+        """Whether the status says so, or nothing."""
+        return not self.said or self.said.partition(" ")[0] == self.status
 
 
 def merged(exported: Shared) -> list[MergedPort]:
@@ -78,6 +107,7 @@ def merged(exported: Shared) -> list[MergedPort]:
     """
     found: dict[Port, MergedPort] = {}
     claims: dict[Port, list[Claim]] = {}
+    left_out: dict[Port, list[Claim]] = {}
     named: dict[str, Port] = {}
     for export in exported.exports:
         if not (service := export.service):
@@ -91,12 +121,45 @@ def merged(exported: Shared) -> list[MergedPort]:
             elif found[at].winner is not export:
                 differs = ("port",) if at != own else _differs(found[at].port, port)
                 claim = Claim(export=export, service=service, port=port, differs=differs)
-                claims.setdefault(at, []).append(claim)
-    return [replace(each, claims=tuple(claims.get(key, ()))) for key, each in found.items()]
+                (claims if at == own else left_out).setdefault(at, []).append(claim)
+    valid = [export for export in exported.exports if export.valid]
+    whole = []
+    for key, each in found.items():
+        own_claims, others = tuple(claims.get(key, ())), tuple(left_out.get(key, ()))
+        having = {each.winner.cluster, *(claim.export.cluster for claim in (*own_claims, *others))}
+        lacking = tuple(export for export in valid if export.cluster not in having)
+        whole.append(replace(each, claims=own_claims, left_out=others, lacking=lacking))
+    return whole
+
+
+def conflicts(exported: Shared) -> list[Conflict]:
+    """What valid exports say otherwise of the whole Service: its type, its session affinity.
+
+    >>> conflicts(Shared(name=("shop", "cart", "multicluster.x-k8s.io")))
+    []
+    """
+    asking = [(each, each.service.asks) for each in exported.exports if each.valid and each.service]
+    return [
+        Conflict(
+            export=export,
+            winner=asking[0][0],
+            field=field,
+            found=asks[at],
+            wanted=asking[0][1][at],
+            reason=reason,
+        )
+        for export, asks in asking[1:]
+        for at, (field, reason) in enumerate(_WHOLE)
+        if asks[at] != asking[0][1][at]
+    ]
+
+
+# In the order of `Service.asks`.
+_WHOLE = (("type", "TypeConflict"), ("sessionAffinity", "SessionAffinityConflict"))
 
 
 def conditions(exported: Shared) -> list[Condition]:
-    """What the ServiceExports should say of themselves: Valid, and Conflict on all or on none.
+    """What the ServiceExports should say of themselves: Valid; those that are, Conflict too.
 
     Source: https://github.com/kubernetes-sigs/mcs-api/blob/\
 ded161af6ea9596cd9e878c61ed4f4e8d5cf8401/pkg/apis/v1beta1/serviceexport.go
@@ -104,20 +167,15 @@ ded161af6ea9596cd9e878c61ed4f4e8d5cf8401/pkg/apis/v1beta1/serviceexport.go
     >>> conditions(Shared(name=("shop", "cart", "multicluster.x-k8s.io")))
     []
     """
-    overruled = [(port, claim) for port in merged(exported) for claim in port.overruled]
-    texts = [
-        f"port {port.key[0]}/{port.key[1]}: the {' and '.join(claim.differs)} of "
-        f"{claim.export.cluster} is overruled: {why_older(port.winner, claim.export)}"
-        for port, claim in overruled
-    ]
+    differing = list(_differing(exported))
+    reason = differing[0][0] if differing else "NoConflicts"
+    texts = "; ".join(text for _, text in differing)
     found = []
     for export in exported.exports:
-        type_of = export.service.type if export.service else ""
-        reason = "NoService" if not export.service else "Valid"
-        reason = "InvalidServiceType" if type_of == EXTERNAL else reason
-        said = [("Valid", "True" if reason == "Valid" else "False", reason, "")]
-        reason = "PortConflict" if texts else "NoConflicts"
-        said.append(("Conflict", "True" if texts else "False", reason, "; ".join(texts)))
+        why = "Valid" if export.valid else "InvalidServiceType"
+        said = [("Valid", str(export.valid), why if export.service else "NoService", "")]
+        if export.valid:
+            said.append(("Conflict", str(bool(differing)), reason, texts))
         found += [
             Condition(
                 cluster=export.cluster,
@@ -126,10 +184,28 @@ ded161af6ea9596cd9e878c61ed4f4e8d5cf8401/pkg/apis/v1beta1/serviceexport.go
                 status=is_so,
                 reason=why,
                 message=text,
+                said=next((f"{b} {c}" for a, b, c in export.conditions if a == of), ""),
             )
             for of, is_so, why, text in said
         ]
     return found
+
+
+def _differing(exported: Shared) -> Iterator[tuple[str, str]]:
+    """Why valid exports are in conflict: the reason of the condition, and a sentence."""
+    for port in merged(exported):
+        name = f"port {port.key[0]}/{port.key[1]}"
+        for claim in port.overruled:
+            what = f"the {' and '.join(claim.differs)} of {claim.export.cluster}"
+            yield (
+                "PortConflict",
+                f"{name}: {what} is overruled: {why_older(port.winner, claim.export)}",
+            )
+        for export in port.lacking:
+            yield "PortConflict", f"{name}: {export.cluster} does not export it"
+    for each in conflicts(exported):
+        what = f"{each.field} {each.found} of {each.export.cluster}"
+        yield each.reason, f"{what} is overruled: {why_older(each.winner, each.export)}"
 
 
 def why_older(winner: Export, loser: Export) -> str:

@@ -1,33 +1,43 @@
 """An order of edits and of upgrades in which no step parts two sides that were spoken alike. Pure.
 
-The sides of a port are the Services that are exported and the imports. A step is safe where all
-sides that had one wire before it have one wire after it. Safe steps are taken one after the other,
-edits before upgrades, until none is left or none is safe; a step that is never safe is named with
-what it would part. That is a search without going back: it proves each order that it finds, not
-that there is none where it finds none.
+A step is safe where all sides of a port that had one wire before it have one wire after it, and
+where the table that `propagation` makes counts no more disagreements than before. Safe steps are
+taken one after the other, edits before upgrades, until none is left or none is safe; a step that is
+never safe is named with what it would part. That is a search without going back: it proves each
+order that it finds, not that there is none where it finds none.
 
-Who writes another value on the oldest export changes the imports too, since controllers follow it.
+Another value is written on all exports of a port in one step, and on the imports, since controllers
+follow: whoever has another value than the oldest export is one disagreement more.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import ChainMap, Counter
+from collections.abc import Iterator, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from protocol_analysis.coverage import readable
-from protocol_analysis.model import Inventory, Meta, Service, ServicePort
+from protocol_analysis.model import Inventory, Meta
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
-from protocol_analysis.multicluster.exporting import Port, Shared, key_of, shared
+from protocol_analysis.multicluster.exporting import Port
 from protocol_analysis.multicluster.hearing import AS_DECLARED, ears, with_port
-from protocol_analysis.multicluster.merging import MergedPort, merged
+from protocol_analysis.multicluster.mirroring import across_clusters
+from protocol_analysis.multicluster.sides import (
+    EXPORT,
+    Across,
+    Side,
+    amiss,
+    ports_across,
+    writes_of,
+)
 from protocol_analysis.readers import Reader, reader
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import word_of
 from protocol_analysis.releases import release_key
 from protocol_analysis.speaking import rules_of
 
+_Place = tuple[str, Meta, Port]  # cluster, object, port
 Write = tuple[str, Meta, Port, str | None]  # cluster, object, port, value
 
 
@@ -60,20 +70,6 @@ class Step:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Side:
-    cluster: str
-    service: Service
-    port: ServicePort
-
-    @property
-    def key(self) -> tuple[str, Meta, Port]:
-        return (self.cluster, self.service.meta, key_of(self.port))
-
-    def __str__(self) -> str:
-        return f"{self.service.meta.kind} of {self.cluster or 'this cluster'}"
-
-
 def safe_order(
     clusters: Sequence[Cluster], to: str | None = None, controller: str = KEP
 ) -> list[Step]:
@@ -90,19 +86,15 @@ def safe_order(
     >>> [step.action for step in steps[-2:]], steps[-1].blocked
     (['upgrade to v1.9.0', 'upgrade to v1.9.0'], '')
     """
-    end, writes = reader(to), controller_of(controller)
-    now, steps = list(clusters), list[Step]()
+    search = _Search(clusters, reader(to), controller_of(controller))
+    steps = list[Step]()
     while True:
-        taken, blocked = _steps(_Search(now, end, writes))
+        taken, blocked = _steps(search)
         steps += taken
-        for step in taken:
-            now = applied(now, step)
         # Whoever was upgraded may read a value that settles what could not be settled before.
         if not taken:
-            return [
-                *(replace(step, number=at) for at, step in enumerate(steps, start=1)),
-                *blocked,
-            ]
+            numbered = (replace(step, number=at) for at, step in enumerate(steps, start=1))
+            return [*numbered, *blocked]
 
 
 def _steps(search: _Search) -> tuple[list[Step], list[Step]]:
@@ -115,12 +107,10 @@ def _steps(search: _Search) -> tuple[list[Step], list[Step]]:
         for move in list(waiting):
             if not search.parts(move):
                 search.take(move)
-                taken.append(replace(move, left=search.left()))
+                taken.append(replace(move, left=search.left))
                 waiting.remove(move)
                 moved = True
-    return taken, [
-        replace(move, blocked=search.parts(move), left=search.left()) for move in waiting
-    ]
+    return taken, [replace(move, blocked=search.parts(move), left=search.left) for move in waiting]
 
 
 def applied(clusters: Sequence[Cluster], step: Step) -> list[Cluster]:
@@ -164,28 +154,28 @@ class _Search:
     """What is written and who reads, after the steps that were taken."""
 
     def __init__(self, clusters: Sequence[Cluster], to: Reader, controller: Controller) -> None:
-        self.to, self.controller = to, controller
-        self.ears = ears(clusters)
-        self.readers = {name: ear.reader for name, ear in self.ears.items()}
-        self.values: dict[tuple[str, Meta, Port], str | None] = {}
-        self.ports = [(of, port) for of in shared(clusters) for port in merged(of)]
-        self.sides = [list(_sides(of, port)) for of, port in self.ports]
-        self.words = [self.heard(sides) for sides in self.sides]
+        self.to = to
+        self.ears = ears(clusters, controller)
+        self.now = _Now(readers={name: ear.reader for name, ear in self.ears.items()})
+        self.ports: list[Across] = []
+        self.writers: list[Controller] = []
         self.at: dict[Any, set[int]] = {}
-        for number, sides in enumerate(self.sides):
-            for side in sides:
-                self.at.setdefault(side.key, set()).add(number)
-                self.at.setdefault(side.cluster, set()).add(number)
+        for of in across_clusters(clusters):
+            for port in ports_across(of):
+                for side in port.sides:
+                    for key in (side.key, side.cluster):
+                        self.at.setdefault(key, set()).add(len(self.ports))
+                self.ports.append(port)
+                self.writers.append(writes_of(of, controller))
+        self.words = [self.heard(number, self.now) for number in range(len(self.ports))]
+        self.faults = [self.count(number, self.now) for number in range(len(self.ports))]
+        self.left = sum(map(apart, self.words))  # pairs of sides
 
     def moves(self) -> list[Step]:
-        edits = [
-            move
-            for (_, port), sides, words in zip(self.ports, self.sides, self.words, strict=True)
-            for move in self._edits(port, sides, words)
-        ]
+        edits = [move for number in range(len(self.ports)) for move in self._edits(number)]
         older = [
             (release_key(by.release), name, by)
-            for name, by in self.readers.items()
+            for name, by in self.now.readers.items()
             if by.implementation == self.to.implementation
             and release_key(by.release) < release_key(self.to.release)
         ]
@@ -201,40 +191,51 @@ class _Search:
         return [*edits, *upgrades]
 
     def parts(self, move: Step) -> str:
-        """What a step would part: the first two sides; "" where it is safe."""
-        values, readers = self._after(move)
+        """What a step would part or add: the first of it; "" where it is safe."""
+        then = self.now.after(move)
         for number in sorted(self._touched(move)):
-            sides, before = self.sides[number], self.words[number]
-            after = [self._word(side, values, readers) for side in sides]
+            port, before = self.ports[number], self.words[number]
+            after = self.heard(number, then)
+            where = f"{port.of}:{port.key[0]}"
             first: dict[str, int] = {}
             for at, (old, new) in enumerate(zip(before, after, strict=True)):
                 one = first.setdefault(old, at)
                 if after[one] != new:
-                    where = f"{self.ports[number][0]}:{sides[at].port.number}"
-                    return f"{where}: {sides[one]} {after[one]}, {sides[at]} {new}"
+                    return f"{where}: {port.sides[one]} {after[one]}, {port.sides[at]} {new}"
+            if (count := self.count(number, then)) > self.faults[number]:
+                return f"{where}: {count} disagreements, {self.faults[number]} before"
         return self._disturbs(move)
 
     def take(self, move: Step) -> None:
-        self.values, self.readers = self._after(move)
+        self.now = self.now.after(move, self.now.values)
         for number in self._touched(move):
-            self.words[number] = self.heard(self.sides[number])
+            self.left -= apart(self.words[number])
+            self.words[number] = self.heard(number, self.now)
+            self.faults[number] = self.count(number, self.now)
+            self.left += apart(self.words[number])
 
-    def left(self) -> int:
-        return sum(map(apart, self.words))
+    def heard(self, number: int, now: _Now) -> list[str]:
+        """What is spoken to each side of a port."""
+        return [self._word(side, now) for side in self.ports[number].sides]
 
-    def heard(self, sides: Sequence[_Side]) -> list[str]:
-        return [self._word(side, self.values, self.readers) for side in sides]
+    def count(self, number: int, now: _Now) -> int:
+        """How many disagreements the table has about values and wires of a port."""
+        port = self.ports[number]
+        if not port.merged:
+            return 0
+        first, *others = port.sides
+        port = replace(port, wanted=now.value(first))
+        meant, by, count = self._word(first, now), self.writers[number], 0
+        for side in others:
+            said, who = now.values.get(side.key, AS_DECLARED), now.readers[side.cluster]
+            found = amiss(self.ears[side.cluster], port, side, meant, by, said, who)
+            count += found.value + found.else_
+        return count
 
-    def _word(self, side: _Side, values: dict[Any, str | None], readers: dict[str, Reader]) -> str:
-        value = values.get(side.key, AS_DECLARED)
-        ear, by = self.ears[side.cluster], readers[side.cluster]
+    def _word(self, side: Side, now: _Now) -> str:
+        value = now.values.get(side.key, AS_DECLARED)
+        ear, by = self.ears[side.cluster], now.readers[side.cluster]
         return word_of(ear.hear(side.service, side.port, value, by=by))
-
-    def _after(self, move: Step) -> tuple[dict[Any, str | None], dict[str, Reader]]:
-        written = {(cluster, meta, port): value for cluster, meta, port, value in move.writes}
-        values = {**self.values, **written}
-        readers = {**self.readers, move.cluster: move.upgrade} if move.upgrade else self.readers
-        return values, readers
 
     def _touched(self, move: Step) -> set[int]:
         if move.upgrade:
@@ -243,68 +244,100 @@ class _Search:
 
     def _disturbs(self, move: Step) -> str:
         """The mesh to which a value says something else than what stands there today."""
-        for cluster, meta, port, value in move.writes:
+        for cluster, meta, key, value in move.writes:
             ear = self.ears[cluster]
-            for number in self.at.get((cluster, meta, port), ()):
-                side = next(s for s in self.sides[number] if s.key == (cluster, meta, port))
+            for number in self.at.get((cluster, meta, key), ()):
+                sides = self.ports[number].sides
+                side = next(s for s in sides if s.key == (cluster, meta, key))
                 for mesh in ear.cluster.meshes:
                     words = [
                         word_of(ear.hear(side.service, side.port, said, by=mesh))
-                        for said in (self.values.get(side.key, AS_DECLARED), value)
+                        for said in (self.now.values.get(side.key, AS_DECLARED), value)
                     ]
                     if words[0] != words[1]:
                         return f"{mesh} would speak {words[1]} to {side}, not {words[0]}"
         return ""
 
-    def _edits(
-        self, port: MergedPort, sides: Sequence[_Side], words: Sequence[str]
-    ) -> Iterator[Step]:
-        first, *others = sides
-        value = self._settles(port, sides, words[0])
-        carried = None if self.controller.writes == "drops" else value
-        imports = [side for side in others if side.service.meta.kind == "ServiceImport"]
-        exports = [side for side in others if side not in imports]
-        if value != port.app_protocol:
-            writes = [(*first.key, value), *((*side.key, carried) for side in imports)]
-            text = (
-                f"{_named(first, value)}; its imports follow" if imports else _named(first, value)
-            )
-            yield self._edit(first, text, "all its sides are then spoken alike", writes)
-        for side in imports if value == port.app_protocol else ():
-            if (side.port.app_protocol or None) != carried:
-                why = "the import as its exports have it"
-                yield self._edit(side, _named(side, carried), why, [(*side.key, carried)])
-        for side in exports:
-            if (side.port.app_protocol or None) != value:
+    def _edits(self, number: int) -> Iterator[Step]:
+        """Another value for all where one settles it; else each side as the oldest has it."""
+        port, by = self.ports[number], self.writers[number]
+        if not port.merged:
+            return
+        first, *others = port.sides
+        today = self.now.value(first)
+        port = replace(port, wanted=self._settles(number, today))
+        exports = [side for side in port.sides if side.side == EXPORT]
+        if port.wanted != today:
+            all_of = _named(port, first, [side.cluster for side in exports])
+            text = f"{all_of}; its imports follow" if len(exports) <= len(others) else all_of
+            yield self._edit(first, text, "all its sides are then spoken alike", port, by)
+            return
+        for side in exports[1:]:
+            if self.now.value(side) != today:
                 why = f"as the oldest export, of {first.cluster}; its pods have to speak it"
-                yield self._edit(side, _named(side, value), why, [(*side.key, value)])
+                yield self._edit(side, _named(port, side), why, port, by, [side])
+        imports: dict[str, list[Side]] = {}
+        for side in others:
+            if side.side != EXPORT:
+                imports.setdefault(side.cluster, []).append(side)
+        for sides in imports.values():
+            wrong = [side for side in sides if not port.right(side, self.now.value(side), by)]
+            if wrong:
+                # What is derived from an import follows it.
+                text = _named(replace(port, wanted=port.due(wrong[0], by)), wrong[0])
+                yield self._edit(
+                    wrong[0], text, "the import as its exports have it", port, by, sides
+                )
 
-    def _edit(self, side: _Side, action: str, why: str, writes: Sequence[Write]) -> Step:
-        return Step(cluster=side.cluster, action=action, why=why, writes=tuple(writes))
+    def _edit(
+        self,
+        at: Side,
+        action: str,
+        why: str,
+        port: Across,
+        by: Controller,
+        sides: Sequence[Side] = (),
+    ) -> Step:
+        """What is wanted of a port, written on some of its sides; on all of them by default."""
+        writes = tuple((*side.key, port.due(side, by)) for side in sides or port.sides)
+        return Step(cluster=at.cluster, action=action, why=why, writes=writes)
 
-    def _settles(self, port: MergedPort, sides: Sequence[_Side], meant: str) -> str | None:
+    def _settles(self, number: int, today: str | None) -> str | None:
         """The value by which all sides are spoken what is meant: the exported one where it can."""
-        winner = sides[0]
-        known = readable(rules_of(self.readers[winner.cluster])[0], "Service")
-        for value in (port.app_protocol, *known):
-            kept = {side.key: value for side in sides}
-            if all(self._word(side, kept, self.readers) == meant for side in sides):
+        port, by = self.ports[number], self.writers[number]
+        meant, winner = self.words[number][0], port.sides[0].cluster
+        known = readable(rules_of(self.now.readers[winner])[0], "Service")
+        for value in (today, *known):
+            wanted = replace(port, wanted=value)
+            kept = {side.key: wanted.due(side, by) for side in port.sides}
+            then = replace(self.now, values=ChainMap(kept, self.now.values))
+            if all(self._word(side, then) == meant for side in port.sides):
                 return value
-        return port.app_protocol
+        return today
 
 
-def _sides(of: Shared, port: MergedPort) -> Iterator[_Side]:
-    """The oldest export's Service, the others', and the imports."""
-    yield _Side(cluster=port.winner.cluster, service=port.service, port=port.port)
-    for claim in port.claims:
-        if "port" not in claim.differs:
-            yield _Side(cluster=claim.export.cluster, service=claim.service, port=claim.port)
-    for each in of.imports:
-        if here := each.port(port.key):
-            yield _Side(cluster=each.cluster, service=each.service, port=here)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Now:
+    """The values that were written, and who reads in each cluster."""
+
+    values: MutableMapping[_Place, str | None] = field(default_factory=dict)
+    readers: dict[str, Reader]
+
+    def after(self, move: Step, into: MutableMapping[_Place, str | None] | None = None) -> _Now:
+        """The same once a step is taken; what is written goes `into` these, or beside them."""
+        values = ChainMap({}, self.values) if into is None else into
+        values.update({(cluster, meta, port): value for cluster, meta, port, value in move.writes})
+        readers = {**self.readers, move.cluster: move.upgrade} if move.upgrade else self.readers
+        return _Now(values=values, readers=readers)
+
+    def value(self, side: Side) -> str | None:
+        """What a side declares now."""
+        return self.values.get(side.key, side.value)
 
 
-def _named(side: _Side, value: str | None) -> str:
-    meta = side.service.meta
+def _named(port: Across, side: Side, clusters: Sequence[str] = ()) -> str:
+    """The edit of a side; of the same Service in several clusters, with these."""
+    meta, value = side.service.meta, port.wanted
     where = f"{meta.kind} {meta.namespace}/{meta.name}:{side.port.number}"
+    where += f" of {', '.join(clusters)}" if len(clusters) > 1 else ""
     return f"write {value} on {where}" if value else f"remove appProtocol of {where}"

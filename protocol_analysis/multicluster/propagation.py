@@ -1,40 +1,48 @@
 """Each exported port, cluster by cluster: declared, imported, and the wire resolved there. Pure.
 
 What is spoken to the Service of the oldest export, in its own cluster, is what is meant: every
-other side is compared with it. A fault has one kind, found in this order: the import or the port is
-not there; its value is not what the exports give; the value is right, and its reader does not read
-it on a ServiceImport; another reader reads it otherwise; a TLS policy is on one side only.
+other side is compared with it. What an import leaves out, or an export does not have, is no side of
+a port: it has a row that tells so, and nothing is meant there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from protocol_analysis.model import MCS, Position, Service, ServicePort
+from protocol_analysis.model import MCS, Position
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
 from protocol_analysis.multicluster.disagreeing import Disagreement, worst
-from protocol_analysis.multicluster.exporting import Import, Name, Port, Shared, key_of, shared
+from protocol_analysis.multicluster.exporting import Name, Port, Shared, key_of
 from protocol_analysis.multicluster.faults import Faults
 from protocol_analysis.multicluster.hearing import Ear, ears
-from protocol_analysis.multicluster.merging import MergedPort, merged
+from protocol_analysis.multicluster.merging import MergedPort
+from protocol_analysis.multicluster.mirroring import across_clusters
+from protocol_analysis.multicluster.sides import (
+    EXPORT,
+    IMPORT,
+    Across,
+    Side,
+    ports_across,
+    writes_of,
+)
 from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import word_of
 from protocol_analysis.resolution import Resolution
 
 NO_IMPORT, NO_PORT = "no import", "no port"  # instead of a wire
-_Cells = dict[str, Any]  # what one row has of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Propagation:
-    """One exported port on one side of one cluster: on its Service, or on its ServiceImport.
+    """One exported port on one side of one cluster: `export`, `import`, or `derived` from that.
 
-    `wire` is what is spoken there, `meant` what is spoken to the oldest export's Service. `wanted`
-    is the value that the import should have. `position` is where this side declares it, or the
-    export where this side has nothing.
+    `wire` is what is spoken there, `meant` what is spoken to the oldest export's Service, "" where
+    the two are no sides of one port. `wanted` is the value that the import should have. `position`
+    is where this side declares it, or the export where this side has nothing.
     """
 
     cluster: str
@@ -55,8 +63,8 @@ class Propagation:
 
     @property
     def agrees(self) -> bool:
-        """Whether it is spoken here what is meant."""
-        return self.wire == self.meant
+        """Whether it is spoken here what is meant, if anything is."""
+        return self.wire == self.meant or not self.meant
 
     @property
     def service_port(self) -> str:
@@ -84,7 +92,7 @@ class Propagation:
             "upstream": said.upstream if said else None,
             "tls": bool(said and said.tls),
             "wire": self.wire,
-            "meant": self.meant,
+            "meant": self.meant or None,
             "agrees": self.agrees,
             "routes": self.routes,
             "implementation": self.reader.implementation,
@@ -112,8 +120,11 @@ def propagation(clusters: Sequence[Cluster], controller: str = KEP) -> list[Prop
     >>> rows[1].faults[0].kind.kind, rows[1].faults[0].severity
     ('dead import', 'warning')
     """
-    writes, heard = controller_of(controller), ears(clusters)
-    rows = [row for each in shared(clusters) for row in _Table(each, heard, writes).rows()]
+    writes = controller_of(controller)
+    heard = ears(clusters, writes)
+    found = [*across_clusters(clusters)]
+    found += _unknown(found, heard)
+    rows = [row for each in found for row in _Table(each, heard, writes_of(each, writes)).rows()]
     return sorted(rows, key=lambda row: (row.name, row.port, row.cluster, row.side))
 
 
@@ -126,112 +137,102 @@ class _Table:
         self.faults = Faults(of, heard, controller)
 
     def rows(self) -> Iterator[Propagation]:
-        """The merged ports, then those that only imports have."""
-        ports = merged(self.of)
+        """The sides of every port, then what is on no side of it."""
+        if not (self.of.exports or self.of.imports):
+            yield from self._unknown()
+        ports = ports_across(self.of)
         for port in ports:
-            meant, wanted = self.faults.meant(port), self.controller.carried(port)
-            for row in (*self._exported(port, meant), *self._imported(port, meant)):
-                told: _Cells = {"port": port.key, "winner": port.winner.cluster, "wanted": wanted}
-                yield self._row(meant=meant, **told, **row)
-        known = {port.key for port in ports}
-        for key in sorted({k for each in self.of.imports for k in _keys(each)} - known):
-            for row in self._unexported(key):
-                yield self._row(port=key, **row)
-        # What cannot be exported is told beside the first port that others export.
-        of: _Cells = {"port": ports[0].key, "meant": self.faults.meant(ports[0])} if ports else {}
+            meant = self.faults.word(port.sides[0])
+            for side in port.sides:
+                faults = self.faults.of_side(port, side, meant)
+                yield self._side(port, side, meant, faults)
+            if port.merged:
+                yield from self._beside(port.merged, meant)
+        exported = [port for port in ports if port.merged]
         for export in self.of.exports:
+            # What cannot be exported is told beside the first port that others export.
             faults = [] if export.ports else self.faults.of_export(export)
             if faults:
-                yield self._row(cluster=export.cluster, side="export", faults=faults, **of)
+                first = exported[0] if exported else None
+                meant = self.faults.word(first.sides[0]) if first else ""
+                key = first.key if first else (0, "TCP")
+                yield self._row(export.cluster, EXPORT, key, faults, meant=meant)
 
-    def _exported(self, port: MergedPort, meant: str) -> Iterator[_Cells]:
-        """The Services: the oldest export's, and those of the others that have this port."""
-        faults = self.faults.of_export(port.winner)
-        yield _cells(port.winner.cluster, "export", faults, port.service, port.port)
-        for claim in port.claims:
-            faults = self.faults.of_claim(port, claim, meant)
-            yield _cells(claim.export.cluster, "export", faults, claim.service, claim.port)
-
-    def _imported(self, port: MergedPort, meant: str) -> Iterator[_Cells]:
+    def _beside(self, port: MergedPort, meant: str) -> Iterator[Propagation]:
+        """Exports whose port is left out, or that lack it; clusters without an import of it."""
+        winner = port.winner.cluster
+        for claim in port.left_out:
+            side = Side(
+                cluster=claim.export.cluster, side=EXPORT, service=claim.service, port=claim.port
+            )
+            faults = [*self.faults.of_export(claim.export), self.faults.left_out(port, claim)]
+            yield self._row(side.cluster, EXPORT, key_of(claim.port), faults, winner, of=side)
+        for export in port.lacking:
+            faults = [*self.faults.of_export(export), self.faults.lacking(port, export)]
+            yield self._row(export.cluster, EXPORT, port.key, faults, winner)
+        row = partial(self._row, winner=winner, wanted=self.controller.carried(port), meant=meant)
         for cluster in sorted(self.heard):
             found = self.imports.get(cluster)
-            here = found.port(port.key) if found else None
-            if found and here:
-                faults = self.faults.of_import(found, here, port, meant)
-                yield _cells(cluster, "import", faults, found.service, here)
-            elif found:
+            if found and not found.port(port.key):
                 fault = self.faults.missing_port(found, port, meant)
-                yield _cells(cluster, "import", [fault], word=NO_PORT)
-            elif missing := self.faults.missing_import(cluster, port):
-                yield _cells(cluster, "import", [missing], word=NO_IMPORT)
+                yield row(cluster, IMPORT, port.key, [fault])
+            elif not found and (missing := self.faults.missing_import(cluster, port)):
+                yield row(cluster, IMPORT, port.key, [missing], word=NO_IMPORT)
 
-    def _unexported(self, key: Port) -> Iterator[_Cells]:
-        """A port of imports that no export has: the first of them says what is meant."""
-        found = [(each, port) for each in self.of.imports if (port := each.port(key))]
-        first, port = found[0]
-        meant = self.heard[first.cluster].word(first.service, port)
-        for each, port in found:
-            faults = self.faults.of_unexported(each, port)
-            yield {**_cells(each.cluster, "import", faults, each.service, port), "meant": meant}
+    def _unknown(self) -> Iterator[Propagation]:
+        """References to a ServiceImport that no cluster at hand has, or exports to."""
+        for cluster in sorted(self.heard):
+            for key, refs in self.heard[cluster].wants(*self.of.name[:2]).items():
+                fault = self.faults.unknown_import(cluster, key, refs)
+                yield self._row(cluster, IMPORT, key, [fault], word=NO_IMPORT)
+
+    def _side(
+        self, port: Across, side: Side, meant: str, faults: Sequence[Disagreement]
+    ) -> Propagation:
+        winner = port.merged.winner.cluster if port.merged else ""
+        wanted = self.controller.carried(port.merged) if port.merged else None
+        return self._row(
+            side.cluster, side.side, port.key, faults, winner, wanted=wanted, meant=meant, of=side
+        )
 
     def _row(
         self,
-        *,
         cluster: str,
         side: str,
+        port: Port,
         faults: Sequence[Disagreement],
-        port: Port = (0, "TCP"),
         winner: str = "",
+        *,
         wanted: str | None = None,
-        meant: str = NO_PORT,
-        service: Service | None = None,
-        here: ServicePort | None = None,
+        meant: str = "",
+        of: Side | None = None,
         word: str = NO_PORT,
     ) -> Propagation:
-        """A side of a cluster; without `service` and `here` it has nothing, and `word` says so."""
+        """A side of a cluster; without `of` it has nothing, and `word` says so."""
         ear = self.heard[cluster]
-        said = ear.hear(service, here) if service and here else None
-        position = here.where if here else faults[0].position
-        if service and here:
-            routes = len(ear.references(service, key_of(here)))
-        else:
-            routes = sum(ref.port == port[0] for ref in ear.wants(*self.of.name[:2]))
+        said = ear.hear(of.service, of.port) if of else None
+        led = ear.leading(of.service, of.port) if of else ear.wants(*self.of.name[:2]).get(port, ())
         return Propagation(
             cluster=cluster,
             side=side,
             name=self.of.name,
             port=port,
-            port_name=here.name if here else "",
-            app_protocol=here.app_protocol if here else None,
+            port_name=of.port.name if of else "",
+            app_protocol=of.port.app_protocol if of else None,
             wanted=wanted,
             winner=winner,
             reader=ear.reader,
             resolution=said,
             wire=word_of(said) if said else word,
             meant=meant,
-            routes=routes,
-            position=position,
+            routes=len(led),
+            position=of.port.where if of else faults[0].position,
             faults=tuple(faults),
         )
 
 
-def _cells(
-    cluster: str,
-    side: str,
-    faults: Sequence[Disagreement],
-    service: Service | None = None,
-    here: ServicePort | None = None,
-    word: str = NO_PORT,
-) -> _Cells:
-    return {
-        "cluster": cluster,
-        "side": side,
-        "faults": faults,
-        "service": service,
-        "here": here,
-        "word": word,
-    }
-
-
-def _keys(each: Import) -> list[Port]:
-    return [(p.number, p.transport) for p in each.service.ports if p.number is not None]
+def _unknown(known: Sequence[Shared], heard: Mapping[str, Ear]) -> list[Shared]:
+    """Names that references mean, and that no cluster at hand exports or imports."""
+    names = {each.name[:2] for each in known}
+    wanted = {name for ear in heard.values() for name in ear.wanted}
+    return [Shared(name=(*name, MCS)) for name in sorted(wanted - names)]

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from protocol_analysis.multicluster.controllers import KEP, controller_of
+from protocol_analysis.model import Service
+from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
 from protocol_analysis.multicluster.disagreeing import SEVERITIES, worst
-from protocol_analysis.multicluster.exporting import Export, shared
+from protocol_analysis.multicluster.exporting import Export, Port, key_of
 from protocol_analysis.multicluster.hearing import ears
-from protocol_analysis.multicluster.merging import merged, why_older
+from protocol_analysis.multicluster.merging import MergedPort, merged, why_older
+from protocol_analysis.multicluster.mirroring import across_clusters
 from protocol_analysis.multicluster.ordering import Step, apart, applied
 from protocol_analysis.multicluster.propagation import Propagation, propagation
+from protocol_analysis.multicluster.sides import (
+    DERIVED,
+    EXPORT,
+    IMPORT,
+    Side,
+    ports_across,
+    writes_of,
+)
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import word_of
 from protocol_analysis.releases import release_key
-from protocol_analysis.resolution import ASSUMED
+from protocol_analysis.resolution import ASSUMED, Resolution
 from protocol_analysis.rulebook import line_releases
 from protocol_analysis.rules import ruleset
+
+MOST_ROUTES = 3  # of those that lead to a side, in the way of a port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,51 +82,64 @@ class Unaided:
 
 
 def journey(clusters: Sequence[Cluster], controller: str = KEP, port: str = "") -> list[Stage]:
-    """The way of one exported port, `namespace/name:port`; by default of the one with the worst.
+    """The way of one port, `namespace/name:port`; by default of the one with the worst fault.
+
+    Declared, exported, merged; then side by side: imported, the routes that lead there, the wire.
 
     >>> journey([])
     []
     """
     rows = propagation(clusters, controller)
-    exported = [row for row in rows if row.winner and (not port or row.service_port == port)]
+    exported = [row for row in rows if row.meant and (not port or row.service_port == port)]
     chosen = min(exported, key=_urgency, default=None)
     return list(_stages(clusters, controller, rows, chosen)) if chosen else []
 
 
 def imports_by_field(clusters: Sequence[Cluster], controller: str = KEP) -> list[Field]:
-    """Every import beside what the exports at hand give it, field by field.
+    """Every import, and what is derived from it, beside what the exports give it, by field.
 
     Of a port that the import does not have, and of one that no export has, the number is the field.
 
     >>> imports_by_field([])
     []
     """
-    writes = controller_of(controller)
-    found = []
-    for of in shared(clusters):
+    found: list[Field] = []
+    for of in across_clusters(clusters):
+        writes = writes_of(of, controller_of(controller))
         ports = {port.key: port for port in merged(of)}
         for each in of.imports if of.exports else ():
-            has = {(p.number, p.transport): p for p in each.service.ports if p.number is not None}
-            for key in dict.fromkeys([*ports, *has]):
-                should, here = ports.get(key), has.get(key)
-                number = f"{key[0]}/{key[1]}"
-                fields = [("port", number if should else "", number if here else "")]
-                if should and here:
-                    fields.append(("name", should.port.name, here.name))
-                    value = writes.carried(should) or ""
-                    fields.append(("appProtocol", value, here.app_protocol or ""))
-                found += [
-                    Field(
-                        cluster=each.cluster,
-                        object=str(each.service.meta),
-                        port=number,
-                        field=field,
-                        wanted=wanted,
-                        found=said,
-                    )
-                    for field, wanted, said in fields
-                ]
+            found += _fields(each.cluster, ports, each.service, IMPORT, writes)
+            if each.derived:
+                found += _fields(each.cluster, ports, each.derived, DERIVED, writes)
     return found
+
+
+def _fields(
+    cluster: str,
+    ports: Mapping[Port, MergedPort],
+    service: Service,
+    side: str,
+    writes: Controller,
+) -> Iterator[Field]:
+    """The fields of an import, or of the Service that is derived from one."""
+    has = {key_of(port): port for port in service.ports if port.number is not None}
+    for key in dict.fromkeys([*ports, *has]):
+        should, here = ports.get(key), has.get(key)
+        number = f"{key[0]}/{key[1]}"
+        fields = [("port", number if should else "", number if here else "")]
+        if should and here:
+            fields.append(("name", should.port.name, here.name))
+            value = writes.carries(should.app_protocol, side) or ""
+            fields.append(("appProtocol", value, here.app_protocol or ""))
+        for field, wanted, said in fields:
+            yield Field(
+                cluster=cluster,
+                object=str(service.meta),
+                port=number,
+                field=field,
+                wanted=wanted,
+                found=said,
+            )
 
 
 def dragged(
@@ -164,17 +189,19 @@ def order_decides_nothing(clusters: Sequence[Cluster], controller: str = KEP) ->
     return propagation(clusters[::-1], controller) == rows
 
 
-def prefixes(clusters: Sequence[Cluster], steps: Sequence[Step], most: int = 10) -> list[int]:
+def prefixes(
+    clusters: Sequence[Cluster], steps: Sequence[Step], most: int = 10, controller: str = KEP
+) -> list[int]:
     """How many pairs of sides differ at first and after each of the first steps, resolved anew.
 
     >>> prefixes([], [])
     [0]
     """
-    counts, now = [_apart(clusters)], list(clusters)
+    counts, now = [_apart(clusters, controller)], list(clusters)
     for step in steps[:most]:
         if not step.blocked:
             now = applied(now, step)
-            counts.append(_apart(now))
+            counts.append(_apart(now, controller))
     return counts
 
 
@@ -195,7 +222,9 @@ def by_grpc_route(clusters: Sequence[Cluster], controller: str = KEP) -> list[Un
     """
     heard = ears(clusters)
     sides = {
-        (each.cluster, of.name): each.service for of in shared(clusters) for each in of.imports
+        (each.cluster, of.name): each.service
+        for of in across_clusters(clusters)
+        for each in of.imports
     }
     found = []
     for row in propagation(clusters, controller):
@@ -217,11 +246,11 @@ def by_grpc_route(clusters: Sequence[Cluster], controller: str = KEP) -> list[Un
     return found
 
 
-def _apart(clusters: Sequence[Cluster]) -> int:
+def _apart(clusters: Sequence[Cluster], controller: str) -> int:
     """Pairs of sides that differ; what is not there is no side."""
     words: dict[tuple[object, ...], list[str]] = {}
-    for row in propagation(clusters):
-        if row.resolution and row.winner:
+    for row in propagation(clusters, controller):
+        if row.resolution and row.meant:
             words.setdefault((row.name, row.port), []).append(row.wire)
     return sum(map(apart, words.values()))
 
@@ -238,14 +267,39 @@ def _stages(
     rows: Sequence[Propagation],
     chosen: Propagation,
 ) -> Iterator[Stage]:
-    of = next(each for each in shared(clusters) if each.name == chosen.name)
-    port = next(each for each in merged(of) if each.key == chosen.port)
+    of = next(each for each in across_clusters(clusters) if each.name == chosen.name)
+    port = next(each for each in ports_across(of) if each.key == chosen.port)
+    if port.merged:
+        yield from _merging(port.merged, writes_of(of, controller_of(controller)))
+    sides = {(side.cluster, side.side): side for side in port.sides}
+    heard = ears(clusters, controller_of(controller))
+    for row in rows:
+        if (row.name, row.port) != (chosen.name, chosen.port) or not row.meant:
+            continue
+        side = sides.get((row.cluster, row.side))
+        if row.side != EXPORT:
+            value = row.app_protocol or "nothing"
+            says = f"{side.service.meta} says {value}" if side else row.wire
+            stage = "derived" if row.side == DERIVED else "imported"
+            yield Stage(stage=stage, cluster=row.cluster, says=says, source=str(row.position))
+        if side:
+            led = heard[row.cluster].leading(side.service, side.port)
+            yield from _routed(row, side, led)
+        for fault in row.faults:
+            says = f"{fault.kind.kind}: {fault.why}; {fault.meets}".rstrip("; ")
+            yield Stage(
+                stage="disagrees", cluster=row.cluster, says=says, source=str(fault.position)
+            )
+
+
+def _merging(port: MergedPort, writes: Controller) -> Iterator[Stage]:
+    """What each export declares, and what comes of them together."""
     for export, here in [(port.winner, port.port), *((c.export, c.port) for c in port.claims)]:
-        value = here.app_protocol or "nothing"
+        value, name = here.app_protocol or "nothing", f"{export.meta.namespace}/{export.meta.name}"
         yield Stage(
             stage="declared",
             cluster=export.cluster,
-            says=f"Service {of} declares {value} on {here.number}/{here.transport}",
+            says=f"Service {name} declares {value} on {here.number}/{here.transport}",
             source=str(here.where),
         )
         yield Stage(
@@ -254,34 +308,37 @@ def _stages(
             says=_since(export),
             source=str(export.meta.position),
         )
-    writes = controller_of(controller)
     carried = writes.carried(port) or "nothing"
     others = [claim.export for claim in port.claims if claim.differs]
     why = f", since {why_older(port.winner, others[0])}" if others else ""
-    yield Stage(
-        stage="merged",
-        cluster="",
-        says=f"the import should say {carried}{why}",
-        source=writes.source,
+    says = f"the import should say {carried}{why}"
+    yield Stage(stage="merged", cluster="", says=says, source=writes.source)
+
+
+def _routed(row: Propagation, side: Side, led: Sequence[Resolution]) -> Iterator[Stage]:
+    """The routes that lead to a side, and what is spoken to it there; else behind an HTTPRoute."""
+    for answer in led[:MOST_ROUTES]:
+        says = f"{answer.route} leads to the {side.service.meta.kind}"
+        at = str(answer.ref.position)
+        yield Stage(stage="routed", cluster=row.cluster, says=says, source=at)
+        yield _resolved(row, answer, f"behind this {answer.route.kind}")
+    if more := led[MOST_ROUTES:]:
+        says, at = f"{len(more)} more references lead there", str(more[0].ref.position)
+        yield Stage(stage="routed", cluster=row.cluster, says=says, source=at)
+    if row.resolution and not led:
+        yield _resolved(row, row.resolution, "behind an HTTPRoute; no route leads there")
+
+
+def _resolved(row: Propagation, answer: Resolution, where: str) -> Stage:
+    reasons = [reason.text for reason in answer.reasons if reason.row != ASSUMED]
+    spoken = word_of(answer)
+    does = "reads it not" if spoken == "not read" else f"speaks {spoken}"
+    return Stage(
+        stage="resolved",
+        cluster=row.cluster,
+        says=f"{row.reader} {does} {where}: {' '.join(reasons)}",
+        source=answer.deciding.source,
     )
-    for row in rows:
-        if (row.name, row.port) != (chosen.name, chosen.port):
-            continue
-        if row.side == "import":
-            value = row.app_protocol or "nothing"
-            says = f"ServiceImport {of} says {value}" if row.resolution else row.wire
-            yield Stage(stage="imported", cluster=row.cluster, says=says, source=str(row.position))
-        on = "ServiceImport" if row.side == "import" else "Service"
-        if row.resolution:
-            reasons = [reason.text for reason in row.resolution.reasons if reason.row != ASSUMED]
-            says = f"{row.reader} speaks {row.wire} to the {on}: {' '.join(reasons)}"
-            source = row.resolution.deciding.source
-            yield Stage(stage="resolved", cluster=row.cluster, says=says, source=source)
-        for fault in row.faults:
-            says = f"{fault.kind.kind}: {fault.why}; {fault.meets}".rstrip("; ")
-            yield Stage(
-                stage="disagrees", cluster=row.cluster, says=says, source=str(fault.position)
-            )
 
 
 def _since(export: Export) -> str:

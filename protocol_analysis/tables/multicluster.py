@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
 
-from protocol_analysis.multicluster.controllers import controllers
+from protocol_analysis.multicluster.controllers import KEP, controller_of, controllers
 from protocol_analysis.multicluster.exporting import shared
 from protocol_analysis.multicluster.merging import conditions
 from protocol_analysis.multicluster.ordering import Step
@@ -15,6 +16,15 @@ from protocol_analysis.multicluster.telling import Dragged, Field, Stage, Unaide
 from protocol_analysis.reading import Cluster
 from protocol_analysis.tables.frames import frame, text
 
+FLEET_COLUMNS = {
+    "cluster": "string",
+    "reader": "string",
+    "controller": "string",
+    "exports": "int64",
+    "imports": "int64",
+    "routes": "int64",
+    "warning": "string",
+}
 PROPAGATION_COLUMNS = {
     "cluster": "string",
     "side": "string",
@@ -62,6 +72,8 @@ CONDITION_COLUMNS = {
     "status": "string",
     "reason": "string",
     "message": "string",
+    "said": "string",
+    "same": "bool",
 }
 SAFE_ORDER_COLUMNS = {
     "number": "Int64",
@@ -88,6 +100,33 @@ UNAIDED_COLUMNS = {
     "by_grpc_route": "string",
 }
 MARK = " !"
+
+
+def fleet_table(clusters: Sequence[Cluster], controller: str = KEP) -> pd.DataFrame:
+    """Each cluster, who reads there and who writes its imports; columns as in `FLEET_COLUMNS`.
+
+    >>> from protocol_analysis.reading import read
+    >>> fleet_table(read({"east": "data/sample/east"}).clusters)["imports"].to_list()
+    [3]
+    """
+    found = shared(clusters)
+    exports = Counter(each.cluster for of in found for each in of.exports)
+    imports = Counter(each.cluster for of in found for each in of.imports)
+    return frame(
+        (
+            (
+                text(cluster.name),
+                cluster.reader,
+                controller_of(controller).title,
+                exports[cluster.name or ""],
+                imports[cluster.name or ""],
+                len(cluster.inventory.routes),
+                cluster.warning,
+            )
+            for cluster in clusters
+        ),
+        FLEET_COLUMNS,
+    )
 
 
 def propagation_table(rows: Sequence[Propagation]) -> pd.DataFrame:
@@ -145,11 +184,14 @@ def propagation_matrix(rows: Sequence[Propagation]) -> pd.DataFrame:
     """What is spoken to each exported port (lines) in each cluster (columns).
 
     Where a cluster exports and imports and the two differ, both stand there, the Service first.
-    What is not meant is marked with `!`: a line without a mark says the same in every cluster.
+    What is not meant is marked with `!`: a line without a mark says the same in every cluster. Of
+    what is no side of a port nothing is meant: it is left out.
     """
     clusters = sorted({row.cluster for row in rows})
     cells: dict[str, dict[str, list[Propagation]]] = {}
     for row in rows:
+        if not row.meant:
+            continue
         cells.setdefault(row.service_port, {}).setdefault(row.cluster, []).append(row)
     lines = {
         name: [_cell(of.get(cluster, [])) for cluster in clusters] for name, of in cells.items()
@@ -187,10 +229,10 @@ def import_field_table(fields: Sequence[Field]) -> pd.DataFrame:
 
 
 def condition_table(clusters: Sequence[Cluster]) -> pd.DataFrame:
-    """The conditions that the ServiceExports should have; columns as in `CONDITION_COLUMNS`."""
+    """The conditions of ServiceExports, due and said; columns as in `CONDITION_COLUMNS`."""
     return frame(
         (
-            (c.cluster, str(of), c.type, c.status, c.reason, c.message)
+            (c.cluster, str(of), c.type, c.status, c.reason, c.message, c.said, c.same)
             for of in shared(clusters)
             for c in conditions(of)
         ),

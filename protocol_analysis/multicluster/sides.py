@@ -1,0 +1,144 @@
+"""One port of one name on all its sides: what is compared, in the table and along an order. Pure.
+
+The sides of a port are the Services that export it, the imports that have it, and the Services that
+controllers derived from those. What an import leaves out is no side of anything, and a port that
+only imports have has sides all the same: two imports that were spoken alike can be parted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from protocol_analysis.model import Meta, Service, ServicePort
+from protocol_analysis.multicluster.controllers import Controller, controller_of
+from protocol_analysis.multicluster.exporting import Import, Port, Shared, key_of
+from protocol_analysis.multicluster.hearing import AS_DECLARED, Ear
+from protocol_analysis.multicluster.merging import MergedPort, merged
+from protocol_analysis.multicluster.mirroring import MIRRORS
+from protocol_analysis.readers import Reader
+from protocol_analysis.readings import word_of
+
+EXPORT, IMPORT, DERIVED = "export", "import", "derived"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """A port of one object in one cluster. `side` is one of EXPORT, IMPORT, DERIVED."""
+
+    cluster: str
+    side: str
+    service: Service
+    port: ServicePort
+
+    @property
+    def key(self) -> tuple[str, Meta, Port]:
+        """What tells it from all others."""
+        return (self.cluster, self.service.meta, key_of(self.port))
+
+    @property
+    def value(self) -> str | None:
+        """What it declares; nothing and an empty text are the same."""
+        return self.port.app_protocol or None
+
+    def __str__(self) -> str:
+        return f"{self.service.meta.kind} of {self.cluster or 'this cluster'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Across:
+    """A port on all its sides. `merged` is None where no export at hand has it.
+
+    What is spoken to the first side, in its own cluster, is what is meant, and its value is the one
+    that is `wanted` everywhere.
+    """
+
+    of: Shared
+    key: Port
+    merged: MergedPort | None
+    sides: tuple[Side, ...]
+    wanted: str | None
+
+    def due(self, side: Side, controller: Controller) -> str | None:
+        """The value that a side gets once its controllers have written it."""
+        return self.wanted if side.side == EXPORT else controller.carries(self.wanted, side.side)
+
+    def right(self, side: Side, value: str | None, controller: Controller) -> bool:
+        """Whether a value is what the exports give a side, or what its controller makes of that."""
+        return value in (self.wanted, self.due(side, controller))
+
+
+def ports_across(of: Shared) -> list[Across]:
+    """The ports that the import should have, then those that only imports have.
+
+    >>> ports_across(Shared(name=("shop", "cart", "multicluster.x-k8s.io")))
+    []
+    """
+    ports = {port.key: port for port in merged(of)}
+    others = sorted({key for each in of.imports for key in each.ports} - set(ports))
+    found = []
+    for key in (*ports, *others):
+        port = ports.get(key)
+        sides = (*(_exports(port) if port else ()), *_imports(of.imports, key))
+        wanted = sides[0].value
+        found.append(Across(of=of, key=key, merged=port, sides=sides, wanted=wanted))
+    return found
+
+
+def writes_of(of: Shared, controller: Controller) -> Controller:
+    """Who writes the imports of a name: mirrors are always written by the one that mirrors."""
+    return controller_of("linkerd") if of.name[2] == MIRRORS else controller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amiss:
+    """What is amiss at a side: its `value`, which should be `right`; and something `else_`.
+
+    Something else is where it would not be spoken what is meant if the value were right.
+    """
+
+    value: bool
+    right: str | None
+    else_: bool
+
+
+def amiss(
+    ear: Ear,
+    port: Across,
+    side: Side,
+    meant: str,
+    by: Controller,
+    said: str | None = AS_DECLARED,
+    reader: Reader | None = None,
+) -> Amiss:
+    """What is amiss at a side; by default as it is, else with another value or another reader."""
+    value, wanted = side.value if said == AS_DECLARED else said or None, port.wanted
+    wrong = not port.right(side, value, by)
+    if not wrong and value != wanted:
+        # Its controller made that of it: a fault only where it is spoken otherwise for it.
+        wrong = word_of(ear.hear(side.service, side.port, said, by=reader)) != meant
+    right = wanted if wrong else value
+    spoken = word_of(ear.hear(side.service, side.port, right, by=reader))
+    return Amiss(value=wrong, right=right, else_=spoken != meant)
+
+
+def _exports(port: MergedPort) -> Iterator[Side]:
+    """The oldest export's Service, then those of the others that have this port."""
+    yield Side(cluster=port.winner.cluster, side=EXPORT, service=port.service, port=port.port)
+    for claim in port.claims:
+        yield Side(
+            cluster=claim.export.cluster, side=EXPORT, service=claim.service, port=claim.port
+        )
+
+
+def _imports(imports: tuple[Import, ...], key: Port) -> Iterator[Side]:
+    for each in imports:
+        if here := each.port(key):
+            yield Side(cluster=each.cluster, side=IMPORT, service=each.service, port=here)
+        there = (
+            next((p for p in each.derived.ports if key_of(p) == key), None)
+            if each.derived
+            else None
+        )
+        if each.derived and there:
+            yield Side(cluster=each.cluster, side=DERIVED, service=each.derived, port=there)

@@ -1,0 +1,156 @@
+"""Sides whose value or whose wire is not what it should be, each with what its references meet.
+
+A side may have two faults: its value, and whatever else would keep it from being spoken what is
+meant if the value were right. Each is weighed by the references that it is to blame for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from protocol_analysis.multicluster.controllers import Controller
+from protocol_analysis.multicluster.disagreeing import Disagreement, Met, disagreement, judged
+from protocol_analysis.multicluster.hearing import AS_DECLARED, Ear
+from protocol_analysis.multicluster.merging import MergedPort, why_older
+from protocol_analysis.multicluster.sides import DERIVED, EXPORT, IMPORT, Across, Side, amiss
+from protocol_analysis.readings import ITS_SERVICE, word_of
+from protocol_analysis.resolution import Resolution
+
+
+class Values:
+    """All clusters, asked about values and wires."""
+
+    def __init__(self, heard: Mapping[str, Ear], controller: Controller) -> None:
+        self.heard, self.controller = heard, controller
+
+    def of_side(
+        self, port: Across, merged: MergedPort, side: Side, meant: str
+    ) -> Iterator[Disagreement]:
+        """What is wrong with the value of a side that is not the first, then with its wire."""
+        found = amiss(self.heard[side.cluster], port, side, meant, self.controller)
+        if found.value and side.side == EXPORT:
+            yield self._overridden(port, merged, side, meant)
+        elif found.value:
+            yield self._lost_or_edited(port, merged, side, found.right, meant)
+        if found.else_:
+            yield self._otherwise(port, merged, side, found.right, meant)
+
+    def _overridden(self, port: Across, merged: MergedPort, side: Side, meant: str) -> Disagreement:
+        """What a younger export declares: who reaches its pods through an import, and at home."""
+        home, cluster = self.heard[side.cluster], side.cluster
+        at_home = [word_of(answer) for answer in home.leading(side.service, side.port)]
+        met = []
+        for each in port.sides:
+            for answer in self._leading(each) if each.side != EXPORT else ():
+                here, own = word_of(answer), at_home or [self._like(answer, side)]
+                if answer.sent:
+                    like = here if here in own else own[0]
+                    met.append(Met(route=answer.route, here=here, meant=like))
+        usual = at_home[0] if at_home else self._word(side)
+        fault = judged(self._fault("overridden", port, merged, side), met, meant, usual)
+        if met or meant == usual:
+            said = fault.meets.replace("is meant", f"is spoken to the pods of {cluster} at home")
+            return replace(fault, meets=said)
+        text = f"the pods of {cluster} would be spoken {meant} through the import, {usual} at home"
+        return replace(fault, meets=f"no reference leads there today; {text}")
+
+    def _lost_or_edited(
+        self, port: Across, merged: MergedPort, side: Side, right: str | None, meant: str
+    ) -> Disagreement:
+        """A value that is not what the exports give, or what a controller made of that."""
+        met = [
+            Met(
+                route=answer.route,
+                here=word_of(answer),
+                meant=self._like(answer, port.sides[0]),
+                guilty=self._like(answer, side, right) != self._like(answer, side),
+            )
+            for answer in self._leading(side)
+        ]
+        fault = self._fault("edited" if side.value else "lost", port, merged, side)
+        spoken, guilty = self._word(side), self._word(side) != self._word(side, right)
+        return judged(fault, met, spoken, meant, guilty=guilty)
+
+    def _otherwise(
+        self, port: Across, merged: MergedPort, side: Side, right: str | None, meant: str
+    ) -> Disagreement:
+        """Another wire with the right value: by the object's kind, by its reader, or by TLS."""
+        kind, why = self._cause(port, side, right, meant)
+        met = []
+        for answer in self._leading(side):
+            like = self._like(answer, port.sides[0])
+            guilty = self._like(answer, side, right) != like
+            met.append(Met(route=answer.route, here=word_of(answer), meant=like, guilty=guilty))
+        fault = self._fault(kind, port, merged, side)
+        field = "BackendTLSPolicy" if kind == "tls" else "appProtocol"
+        fault = replace(fault, field=field, why=why)
+        return judged(fault, met, self._word(side), meant)
+
+    def _cause(self, port: Across, side: Side, right: str | None, meant: str) -> tuple[str, str]:
+        """The kind of a fault that is not of the value, and why it is one."""
+        winner, ear = port.sides[0], self.heard[side.cluster]
+        older, service, here = self.heard[winner.cluster], side.service, side.port
+        answer = ear.hear(service, here, right)
+        if side.side == IMPORT and not answer.sent:
+            if answer.deciding.row == ITS_SERVICE:
+                why = f"{ear.reader} reads the Service that stands for it, and there is none"
+                return "unread import", f"{why}: {self.controller.text}"
+            if answer.outcome == "kind-not-read":
+                return "unread import", f"{ear.reader} takes no ServiceImport"
+        spoken = word_of(answer)
+        plain = word_of(ear.hear(service, here, right, policies=False))
+        on_service = word_of(ear.hear(service, here, right, kind="Service", policies=False))
+        there = word_of(older.hear(winner.service, winner.port, policies=False))
+        theirs = word_of(ear.hear(service, here, right, by=older.reader))
+        if right and plain != on_service:
+            says = f"speaks {on_service} to a Service that says so, {plain} to an import"
+            return "dead import", f"{ear.reader} {says}"
+        if plain != there or theirs == meant:
+            other = f"{older.reader} in {winner.cluster} {meant}"
+            return "release skew", f"{ear.reader} in {side.cluster} speaks {spoken}, {other}"
+        by = f"{meant} by those of {winner.cluster}"
+        return "tls", f"{spoken} by the policies of {side.cluster}, {by}"
+
+    def _fault(self, kind: str, port: Across, merged: MergedPort, side: Side) -> Disagreement:
+        return disagreement(
+            kind,
+            side.cluster,
+            side.service.meta,
+            side.port.where,
+            port=side.port,
+            field="appProtocol",
+            found=side.value,
+            wanted=merged.app_protocol,
+            winner=merged.winner.cluster,
+            why=self._why(port, merged, side),
+        )
+
+    def _why(self, port: Across, merged: MergedPort, side: Side) -> str:
+        """Why a value is not what it should be."""
+        by = self.controller
+        if side.side == EXPORT:
+            younger = next(c.export for c in merged.claims if c.export.cluster == side.cluster)
+            return why_older(merged.winner, younger)
+        if side.value == port.due(side, by) != merged.app_protocol:
+            return f"{by.title}: {by.text}"
+        for claim in merged.claims:
+            if side.value and claim.port.app_protocol == side.value:
+                return f"it is what {claim.export.cluster} declares, whose export is not the oldest"
+        if side.value:
+            return f"no export declares it; if it is written here: {by.by_hand}"
+        if side.side == DERIVED:
+            return f"the import that it is derived from should carry it ({merged.port.where})"
+        return f"{merged.winner.cluster} declares it ({merged.port.where})"
+
+    def _leading(self, side: Side) -> list[Resolution]:
+        return self.heard[side.cluster].leading(side.service, side.port)
+
+    def _word(self, side: Side, value: str | None = AS_DECLARED) -> str:
+        return self.heard[side.cluster].word(side.service, side.port, value)
+
+    def _like(self, answer: Resolution, side: Side, value: str | None = AS_DECLARED) -> str:
+        """What a reference of the same kind is spoken to a side, in the side's own cluster."""
+        ear, site = self.heard[side.cluster], answer.ref.site
+        heard = ear.hear(side.service, side.port, value, route=answer.route.kind, site=site)
+        return word_of(heard)

@@ -1,0 +1,399 @@
+"""Named cases of two or three clusters: each fault with its severity and what a request meets."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from protocol_analysis.multicluster.ordering import applied, safe_order
+from protocol_analysis.multicluster.propagation import Propagation, propagation
+from protocol_analysis.multicluster.telling import imports_by_field
+from protocol_analysis.reading import Cluster, read
+from protocol_analysis.tables import propagation_matrix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+H2C, GATEWAY = "kubernetes.io/h2c", "gateway.networking.k8s.io/v1"
+MCS = "multicluster.x-k8s.io"
+T1, T2 = "2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z"
+DERIVED = {"multicluster.kubernetes.io/derived-service": "derived-abc"}
+Object = dict[str, Any]
+Port = dict[str, Any]
+
+
+def port(number: int = 80, value: str | None = None, **more: str) -> Port:
+    """A port; a name of its own unless it is told."""
+    return {
+        "port": number,
+        "name": f"p{number}",
+        **({"appProtocol": value} if value else {}),
+        **more,
+    }
+
+
+def service(*ports: Port, name: str = "x", spec: Object | None = None, **meta: Any) -> Object:
+    spec = {"ports": list(ports), **(spec or {})}
+    return of("v1", "Service", name, {"spec": spec}, **meta)
+
+
+def export(created: str = "") -> Object:
+    return of(f"{MCS}/v1alpha1", "ServiceExport", "x", creationTimestamp=created)
+
+
+def imported(*ports: Port, **meta: Any) -> Object:
+    spec = {"type": "ClusterSetIP", "ports": list(ports)}
+    return of(f"{MCS}/v1alpha1", "ServiceImport", "x", {"spec": spec}, **meta)
+
+
+def route(kind: str = "HTTPRoute", number: int = 80, to: str = "import", name: str = "x") -> Object:
+    """A route to the import, or to a Service."""
+    ref = {"name": name, "port": number}
+    ref |= {"group": MCS, "kind": "ServiceImport"} if to == "import" else {}
+    return of(GATEWAY, kind, "r", {"spec": {"rules": [{"backendRefs": [ref]}]}})
+
+
+def tls(kind: str = "ServiceImport") -> Object:
+    group = MCS if kind == "ServiceImport" else ""
+    spec = {"targetRefs": [{"group": group, "kind": kind, "name": "x"}]}
+    return of(GATEWAY, "BackendTLSPolicy", "t", {"spec": spec})
+
+
+def of(version: str, kind: str, name: str, body: Object | None = None, **meta: Any) -> Object:
+    meta = {"name": name, "namespace": "shop", **meta}
+    return {"apiVersion": version, "kind": kind, "metadata": meta, **(body or {})}
+
+
+def world(folder: Path, clusters: dict[str, list[Object]]) -> tuple[Cluster, ...]:
+    """Clusters as `name@implementation:release`, each with its objects in a file."""
+    paths = {}
+    for named, items in clusters.items():
+        name, _, reader = named.partition("@")
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+        paths[name] = f"{folder / name}.json@{reader or 'envoy-gateway:v1.9.0'}"
+    return read(paths).clusters
+
+
+# What east exports and by when, and what the others have; each fault as cluster, kind, severity,
+# field, and how what a request meets begins.
+Told = tuple[str, str, str, str, str]
+CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
+    "a port that is left out is no side of the other": (
+        {
+            "a": [service(port(80, name="p")), export(T1)],
+            "b@envoy-gateway:v1.0.2": [service(port(81, "grpc", name="p")), export(T2)],
+        },
+        [("b", "conflict", "warning", "port", "no reference leads there today")],
+    ),
+    "a port that is left out, and wanted": (
+        {
+            "a": [service(port(80, name="p")), export(T1)],
+            "b": [service(port(81, name="p")), export(T2)],
+            "c": [imported(port(80, name="p")), route(number=81)],
+        },
+        [("b", "conflict", "error", "port", "1 references of routes lead nowhere: the import lea")],
+    ),
+    "a port that one export lacks": (
+        {
+            "a": [service(port(80, "grpc"), port(90)), export(T1)],
+            "b": [service(port(80, "grpc")), export(T2)],
+            "c": [imported(port(80, "grpc"), port(90))],
+        },
+        [("b", "unequal ports", "warning", "port", "no request to it reaches the pods of b")],
+    ),
+    "a GRPCRoute on either side": (
+        {
+            "a": [service(port(80, "acme/x")), export(T1), route("GRPCRoute", to="Service")],
+            "c": [imported(port(80)), route("GRPCRoute")],
+        },
+        [("c", "lost", "warning", "appProtocol", "nothing: GRPCRoute shop/r speaks h2 all the sa")],
+    ),
+    "a TLSRoute passes bytes on either side": (
+        {
+            "a": [service(port(80, "https")), export(T1)],
+            "c": [imported(port(80)), route("TLSRoute")],
+        },
+        [("c", "lost", "warning", "appProtocol", "nothing: TLSRoute shop/r speaks tcp all the sa")],
+    ),
+    "a UDPRoute is of another port": (
+        {
+            "a": [service(port(53, "grpc"), port(53, name="u", protocol="UDP")), export(T1)],
+            "c@envoy-gateway:v1.8.3": [
+                imported(port(53, "grpc"), port(53, name="u", protocol="UDP")),
+                route("UDPRoute", 53),
+            ],
+        },
+        [("c", "dead import", "warning", "appProtocol", "no reference leads there today; http/1.")],
+    ),
+    "what is declared otherwise, and called by GRPCRoute at home": (
+        {
+            "a": [service(port(80, "grpc")), export(T1)],
+            "b": [service(port(80)), export(T2), route("GRPCRoute", to="Service")],
+            "c": [imported(port(80, "grpc")), route()],
+        },
+        [("b", "overridden", "warning", "appProtocol", "nothing: HTTPRoute shop/r speaks h2 all")],
+    ),
+    "what is declared otherwise, and reached by nobody": (
+        {
+            "a": [service(port(80, "grpc")), export(T1)],
+            "b": [service(port(80)), export(T2)],
+            "c": [imported(port(80, "grpc"))],
+        },
+        [("b", "overridden", "warning", "appProtocol", "no reference leads there today; the pod")],
+    ),
+    "what is declared otherwise, and reached": (
+        {
+            "a": [service(port(80, "grpc")), export(T1)],
+            "b": [service(port(80)), export(T2)],
+            "c": [imported(port(80, "grpc")), route()],
+        },
+        [
+            (
+                *("b", "overridden", "error", "appProtocol"),
+                "HTTPRoute shop/r: h2 is spoken where http/1.1 is spoken to the pods of b at home",
+            )
+        ],
+    ),
+    "another name hides no release": (
+        {
+            "a": [service(port(80, "grpc")), export(T1)],
+            "b@envoy-gateway:v1.0.2": [service(port(80, "grpc", name="q")), export(T2)],
+        },
+        [
+            ("b", "conflict", "warning", "name", "nothing: a port is reached by its number"),
+            ("b", "release skew", "warning", "appProtocol", "no reference leads there today; http"),
+        ],
+    ),
+    "no imports are read, whatever they say": (
+        {
+            "a": [service(port(80, H2C), port(81, "grpc"), port(82)), export(T1)],
+            "c@contour:main": [
+                imported(port(80, H2C), port(81, "grpc"), port(82)),
+                route(),
+            ],
+        },
+        [
+            ("c", "unread import", "error", "appProtocol", "HTTPRoute shop/r leads nowhere: h2 is"),
+            ("c", "unread import", "warning", "appProtocol", "no reference leads there today; one"),
+            ("c", "unread import", "warning", "appProtocol", "no reference leads there today; one"),
+        ],
+    ),
+    "an import that Istio takes for a Service that is not at hand": (
+        {
+            "a": [service(port(80, "grpc")), export(T1)],
+            "c@istio:1.26": [imported(port(80)), route()],
+        },
+        [("c", "lost", "error", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken where h2 is")],
+    ),
+    "a port of an import without a name": (
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c": [imported(port(80, H2C, name=""))],
+        },
+        [("c", "edited", "warning", "name", "nothing: a port is reached by its number")],
+    ),
+    "a value that is lost in vain, beside a policy": (
+        {
+            "a": [service(port(80, "http")), export(T1)],
+            "c": [imported(port(80)), route(), tls()],
+        },
+        [
+            ("c", "lost", "warning", "appProtocol", "nothing: HTTPRoute shop/r speaks auto+tls al"),
+            ("c", "tls", "error", "BackendTLSPolicy", "HTTPRoute shop/r: auto+tls is spoken wher"),
+        ],
+    ),
+    "a value that is lost, and would be dead": (
+        {
+            "a": [service(port(80, "grpc")), export(T1)],
+            "c@envoy-gateway:v1.8.3": [imported(port(80)), route()],
+        },
+        [
+            ("c", "lost", "warning", "appProtocol", "nothing: HTTPRoute shop/r speaks http/1.1 al"),
+            ("c", "dead import", "error", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken wh"),
+        ],
+    ),
+    "a derived Service that lost the value": (
+        {
+            "a@cilium-app-protocol:v1.16.0": [service(port(80, H2C)), export(T1)],
+            "c@cilium-app-protocol:v1.16.0": [
+                imported(port(80, H2C), annotations=DERIVED),
+                service(port(80), name="derived-abc"),
+                route(),
+            ],
+        },
+        [("c", "lost", "error", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken where h2 is")],
+    ),
+    "a mirror Service": (
+        {
+            "a": [service(port(80, H2C), labels={"mirror.linkerd.io/exported": "true"})],
+            "c": [
+                service(
+                    port(80),
+                    name="x-a",
+                    labels={
+                        "mirror.linkerd.io/mirrored-service": "true",
+                        "mirror.linkerd.io/cluster-name": "a",
+                    },
+                ),
+                route(to="Service", name="x-a"),
+            ],
+        },
+        [("c", "lost", "error", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken where h2 is")],
+    ),
+    "another type and another affinity": (
+        {
+            "a": [service(port(80)), export(T1)],
+            "b": [
+                service(port(80), spec={"clusterIP": "None", "sessionAffinity": "ClientIP"}),
+                export(T2),
+            ],
+        },
+        [
+            ("b", "conflict", "warning", "type", "the import has the type of a for all"),
+            (
+                "b",
+                "conflict",
+                "warning",
+                "sessionAffinity",
+                "the import has the sessionAffinity of",
+            ),
+        ],
+    ),
+    "a Service that is only a name": (
+        {
+            "a": [service(port(80), spec={"type": "ExternalName"}), export(T1)],
+            "c": [imported(port(80))],
+        },
+        [
+            ("a", "no service", "warning", "", ""),
+            ("c", "orphan import", "warning", "metadata.name", "no reference leads there today"),
+        ],
+    ),
+    "an import that is nowhere": (
+        {"a": [service(port(80))], "c": [route()]},
+        [
+            (
+                "c",
+                "missing import",
+                "warning",
+                "metadata.name",
+                "1 references of routes lead nowhere",
+            )
+        ],
+    ),
+    "one cluster by itself": (
+        {"a": [service(port(80, "grpc")), export(T1), imported(port(80)), route()]},
+        [("a", "lost", "error", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken where h2 is")],
+    ),
+}
+
+
+# The same by what a controller does.
+BY_CONTROLLER: dict[str, tuple[str, dict[str, list[Object]], list[Told]]] = {
+    "none is derived": (
+        "submariner",
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c@istio:1.26": [imported(port(80, H2C)), route()],
+        },
+        [
+            (
+                *("c", "unread import", "warning", "appProtocol"),
+                "HTTPRoute shop/r leads to a Service that is not at hand: h2 is meant",
+            )
+        ],
+    ),
+    "derived with the value": (
+        "cilium",
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c@istio:1.26": [imported(port(80, H2C)), route()],
+        },
+        [],
+    ),
+    "what no controller writes, as the exports have it": (
+        "linkerd",
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c": [imported(port(80, H2C)), route()],
+        },
+        [],
+    ),
+    "what the controller drops": (
+        "linkerd",
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c": [imported(port(80)), route()],
+        },
+        [("c", "lost", "error", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken where h2 is")],
+    ),
+    "what the controller drops, in vain": (
+        "linkerd",
+        {
+            "a": [service(port(80, "http")), export(T1)],
+            "c": [imported(port(80)), route()],
+        },
+        [],
+    ),
+}
+
+
+def told(rows: list[Propagation]) -> list[Told]:
+    return [
+        (fault.cluster, fault.kind.kind, fault.severity, fault.field, fault.meets)
+        for row in rows
+        for fault in row.faults
+    ]
+
+
+@pytest.mark.parametrize(("clusters", "wanted"), CASES.values(), ids=CASES)
+def test_what_is_told(
+    clusters: dict[str, list[Object]], wanted: list[Told], tmp_path: Path
+) -> None:
+    agree(told(propagation(world(tmp_path, clusters))), wanted)
+
+
+def agree(found: list[Told], wanted: list[Told]) -> None:
+    """What a request meets is told by its beginning."""
+    assert [each[:4] for each in found] == [each[:4] for each in wanted]
+    for has, should in zip(found, wanted, strict=True):
+        assert has[4].startswith(should[4])
+
+
+@pytest.mark.parametrize(
+    ("controller", "clusters", "wanted"), BY_CONTROLLER.values(), ids=BY_CONTROLLER
+)
+def test_what_is_told_by_controller(
+    controller: str, clusters: dict[str, list[Object]], wanted: list[Told], tmp_path: Path
+) -> None:
+    agree(told(propagation(world(tmp_path, clusters), controller)), wanted)
+
+
+def test_what_is_left_out_is_compared_with_nothing(tmp_path: Path) -> None:
+    """It has a row of its own number, and no cell: a matrix has what is spoken to one port."""
+    clusters, _ = CASES["a port that is left out is no side of the other"]
+    rows = propagation(world(tmp_path, clusters))
+    assert [(row.cluster, row.port, row.meant, row.agrees) for row in rows] == [
+        ("a", (80, "TCP"), "http/1.1", True),
+        ("b", (81, "TCP"), "", True),
+    ]
+    assert rows[1].as_dict()["meant"] is None
+    assert list(propagation_matrix(rows).index) == ["shop/x:80"]
+
+
+def test_the_import_is_spoken_to_as_the_service_derived_from_it(tmp_path: Path) -> None:
+    clusters, _ = CASES["a derived Service that lost the value"]
+    known = world(tmp_path, clusters)
+    wires = {row.side: row.wire for row in propagation(known)}
+    assert wires == {"export": "h2", "import": "http/1.1", "derived": "http/1.1"}
+    (step,) = safe_order(known)
+    assert step.action == f"write {H2C} on Service shop/derived-abc:80"
+    after = propagation(applied(known, step))
+    assert all(row.agrees and not row.faults for row in after)
+    fields = [field for field in imports_by_field(known) if not field.same]
+    assert [(field.object, field.field, field.wanted) for field in fields] == [
+        ("Service shop/derived-abc", "appProtocol", H2C)
+    ]
