@@ -104,6 +104,8 @@ def _instead(row: Coverage, meant: str) -> str:
         )
     if meant == _GRPC:
         return "write kubernetes.io/h2c, or grpc where all that read the port take it"
+    if meant == "https":
+        return "write https, the registered name; TLS itself comes from a BackendTLSPolicy"
     return f"write {meant}, or nothing" if meant == "http" else f"write {meant}"
 
 

@@ -25,9 +25,9 @@ from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import who, word_of
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.rollout.calls import calls_of
-from protocol_analysis.rollout.facts import Hazard, hazards, never
+from protocol_analysis.rollout.facts import INSTEAD, VALUE, Hazard, hazards, never
+from protocol_analysis.rollout.floors import floor_of
 
-VALUE, INSTEAD = "grpc", "kubernetes.io/h2c"
 _NEARLY = ("grpc-web", "h2c")  # http2 under any name is h2c by its stem
 CLASSES = ("grpc", "near miss", "never rewritten")
 EFFECTS = ("loses", "unknown", "gains", "neutral")  # the worst first
@@ -70,6 +70,7 @@ class Consumer:
             "after": word_of(self.after),
             "effect": self.effect,
             "loss": self.loss or None,
+            "floor": floor_of(self.reader, self.before.ref.kind) or None,
         }
 
 

@@ -19,13 +19,12 @@ from protocol_analysis.readings import word_of
 from protocol_analysis.rollout.census import (
     CLASSES,
     EFFECTS,
-    INSTEAD,
     Consumer,
     Use,
     class_of,
     rank,
 )
-from protocol_analysis.rollout.facts import Hazard, hazards, never
+from protocol_analysis.rollout.facts import INSTEAD, Hazard, hazards, never
 from protocol_analysis.rollout.floors import first_release
 from protocol_analysis.rollout.neutrality import decide
 

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator
 
 from protocol_analysis.formats import Columns, Row
 from protocol_analysis.readings import word_of
-from protocol_analysis.rollout.census import INSTEAD
 from protocol_analysis.rollout.debate import positions, precedents
 from protocol_analysis.rollout.deciding import DECISIONS
-from protocol_analysis.rollout.facts import never
+from protocol_analysis.rollout.facts import INSTEAD, never
 from protocol_analysis.rollout.floors import floors
 from protocol_analysis.rollout.memo import escaped, memo, table
 from protocol_analysis.rollout.planning import Plan

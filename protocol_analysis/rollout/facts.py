@@ -15,6 +15,7 @@ from protocol_analysis.releases import RulesetError, release_key
 from protocol_analysis.rules import wrong_in_row
 from protocol_analysis.sheets import rows_of
 
+VALUE, INSTEAD = "grpc", "kubernetes.io/h2c"
 Key = tuple[int, int, int, int]
 _EARLIEST, _LATEST = (0, 0, 0, 0), (1_000_000, 0, 0, 0)
 

@@ -23,7 +23,7 @@ from protocol_analysis.readers import Reader, everyone
 from protocol_analysis.readings import alone, word_of
 from protocol_analysis.releases import finals, release_key
 from protocol_analysis.resolution import Resolution
-from protocol_analysis.rollout.census import INSTEAD, VALUE
+from protocol_analysis.rollout.facts import INSTEAD, VALUE
 from protocol_analysis.rules import ruleset
 from protocol_analysis.scope import Scope
 from protocol_analysis.sheets import rows_of
@@ -85,11 +85,22 @@ def first_release(by: Reader, kind: str, route: str = "HTTPRoute") -> str:
     return ""
 
 
-def _floor(by: Reader, kind: str) -> Floor:
+@cache
+def floor_of(by: Reader, kind: str) -> str:
+    """The first release of all that are known which reads the standard name on a kind.
+
+    >>> from protocol_analysis.readers import reader
+    >>> floor_of(reader("1.9"), "ServiceImport")
+    'v1.4.0'
+    """
     releases = ruleset(by.implementation).releases
-    oldest = finals(releases)[0] if finals(releases) else releases[0]
-    first = Reader(implementation=by.implementation, release=oldest, mesh=by.mesh)
-    since = first_release(first, kind)
+    oldest = (finals(releases) or list(releases))[0]
+    at = Reader(implementation=by.implementation, release=oldest, mesh=by.mesh)
+    return first_release(at, kind)
+
+
+def _floor(by: Reader, kind: str) -> Floor:
+    since = floor_of(by, kind)
     speaks = heard(by, kind, VALUE)
     at = Reader(implementation=by.implementation, release=since or by.release, mesh=by.mesh)
     instead = heard(at, kind, INSTEAD)

@@ -16,8 +16,8 @@ import yaml
 from protocol_analysis.coverage import coverage
 from protocol_analysis.model import Inventory, Service, ServicePort
 from protocol_analysis.readings import word_of
-from protocol_analysis.rollout.census import INSTEAD
 from protocol_analysis.rollout.deciding import Planned
+from protocol_analysis.rollout.facts import INSTEAD
 from protocol_analysis.rollout.planning import Plan
 from protocol_analysis.workloads import Exposure
 
