@@ -77,12 +77,16 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteMatch:
-    """What a rule of an HTTPRoute matches: the path and how it is compared, and headers."""
+    """What a rule of an HTTPRoute matches: the path and how it is compared, and headers.
+
+    `only_http` has what the match or its rule says that a GRPCRoute has no field for.
+    """
 
     rule: int
     path: str = ""
     way: str = "PathPrefix"
     headers: tuple[tuple[str, str], ...] = ()
+    only_http: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

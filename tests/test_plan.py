@@ -177,7 +177,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any], str, str]] = {
     "Istio, by a route for everything": (
         [service(), route(), IN_ISTIO],
         {},
-        "GRPCRoute",
+        "gateway-only Service",
         "unknown",
     ),
     "Istio, and no call streams": (
@@ -297,7 +297,7 @@ def test_a_younger_export_in_a_mesh_keeps_all(tmp_path: Path) -> None:
         tmp_path,
         a=[service(), route(), mcs("ServiceExport", created=OLD)],
         b=[service(), IN_ISTIO, mcs("ServiceExport", created=NEW)],
-        c=[mcs("ServiceImport", "grpc"), route(to="ServiceImport")],
+        c=[mcs("ServiceImport", "grpc"), route(path="/shop.v1.Cart", to="ServiceImport")],
         d=[mcs("ServiceImport", "grpc"), route(path="/shop", to="ServiceImport")],
     )
     assert words(found) == [

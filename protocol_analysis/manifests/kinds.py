@@ -126,7 +126,26 @@ def _matches(node: Node, source: Source, rule: int) -> Iterator[RouteMatch]:
             path=text(get(item, "path", "value")),
             way=text(get(item, "path", "type"), "PathPrefix"),
             headers=tuple((text(get(h, "name")).lower(), text(get(h, "value"))) for h in headers),
+            only_http=tuple(_only_http(item, node)),
         )
+
+
+# What a rule of an HTTPRoute may say and one of a GRPCRoute may not.
+_NOT_IN_GRPC = ("timeouts", "retry")
+_FILTERS_OF_GRPC = (
+    *("RequestHeaderModifier", "ResponseHeaderModifier", "RequestMirror", "ExtensionRef"),
+)
+
+
+def _only_http(match: Node, rule: Node) -> Iterator[str]:
+    if text(get(match, "method"), "POST") != "POST":
+        yield "method"
+    if items(get(match, "queryParams")):
+        yield "queryParams"
+    yield from (name for name in _NOT_IN_GRPC if not absent(get(rule, name)))
+    for item in items(get(rule, "filters")):
+        if (kind := text(get(item, "type"))) not in _FILTERS_OF_GRPC:
+            yield kind
 
 
 def _mirrors(node: Node, source: Source) -> Iterator[Node]:

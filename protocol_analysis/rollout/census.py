@@ -36,9 +36,10 @@ _RANKS = {"not read": 0, "its Service": 0, "unknown": 0, "tcp": 1, "udp": 1, "ht
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer:
-    """Who reads a port: what is spoken now, and what would be after a rewrite.
+    """Who reads a port, by one way: what is spoken now, and what would be after a rewrite.
 
-    `role`: gateway, mesh, or import, for a gateway of a cluster that imports it. `told_by` says how
+    `role`: gateway, mesh, or import, for a gateway of a cluster that imports it. `way` is the kind
+    of the routes that lead there, or the place outside routes: `extAuth http`. `told_by` says how
     a mesh is known; `later`, that it is a release that is asked about. `alone` has what is spoken
     before and after behind an HTTPRoute, by which clusters compare, whatever leads there.
     """
@@ -46,6 +47,7 @@ class Consumer:
     name: str
     role: str
     told_by: str
+    way: str
     before: Resolution
     after: Resolution
     effect: str
@@ -65,6 +67,7 @@ class Consumer:
             "name": self.name,
             "role": self.role,
             "toldBy": self.told_by,
+            "way": self.way,
             "later": self.later,
             "before": word_of(self.before),
             "after": word_of(self.after),
@@ -231,19 +234,19 @@ class _Counter:
     def _gateways(
         self, service: Service, port: ServicePort, routes: Sequence[Resolution]
     ) -> Iterator[Consumer]:
-        """The gateways whose routes lead there; the cluster's own where no route does."""
+        """The gateways that lead there, by every way; the cluster's own where nobody does."""
         own = self.heard[self.name].reader
-        kinds: dict[Reader, list[str]] = {} if routes else {own: []}
+        led: dict[tuple[Reader, str, str], None] = {} if routes else {(own, "HTTPRoute", ""): None}
         for answer in routes:
             for each in (answer, *answer.readings):
                 if not each.mesh:
-                    kinds.setdefault(who(each), []).append(answer.route.kind)
-        for by, led in kinds.items():
-            kind = _kind_of(led)
-            yield self._consumer("gateway", str(by), "", self.name, service, port, by, kind)
-            for later in later_of(by, self.later):
+                    led[who(each), answer.route.kind, answer.ref.site] = None
+        at = (self.name, service, port)
+        for by, kind, site in led:
+            yield self._consumer("gateway", str(by), "", *at, by, kind, site=site)
+            for then in later_of(by, self.later):
                 yield self._consumer(
-                    "gateway", str(later), "", self.name, service, port, later, kind, later=True
+                    "gateway", str(then), "", *at, then, kind, site=site, later=True
                 )
 
     def _meshes(self, service: Service, port: ServicePort, calls: str) -> Iterator[Consumer]:
@@ -295,19 +298,25 @@ class _Counter:
         kind: str = "HTTPRoute",
         calls: str = "",
         *,
+        site: str = "",
         later: bool = False,
         value: str | None = None,
     ) -> Consumer:
         ear = self.heard[cluster]
         value = value or port.app_protocol
-        before = ear.hear(service, port, value, by=by, route=kind)
-        after = ear.hear(service, port, INSTEAD, by=by, route=kind)
-        known = tuple(h for h in hazards() if role == "mesh" and h.value == value and h.holds(name))
+        before, after = (
+            ear.hear(service, port, said, by=by, route=kind, site=site) for said in (value, INSTEAD)
+        )
+        # What a reader takes for grpc, in another case for instance, costs as much to give up.
+        as_grpc = ear.hear(service, port, VALUE, by=by, route=kind, site=site)
+        same = value == VALUE or as_grpc.deciding.row == before.deciding.row
+        known = tuple(h for h in hazards() if same and h.holds(name))
         effect, loss = _effect(before, after, known, calls)
         return Consumer(
             name=name,
             role=role,
             told_by=told_by,
+            way=site or kind,
             before=before,
             after=after,
             effect=effect,
@@ -315,7 +324,7 @@ class _Counter:
             hazards=known,
             later=later,
             alone=(before, after)
-            if kind == "HTTPRoute"
+            if (kind, site) == ("HTTPRoute", "")
             else (
                 ear.hear(service, port, value, by=by),
                 ear.hear(service, port, INSTEAD, by=by),
@@ -359,8 +368,8 @@ def _effect(
     if not (before.verified and after.verified):
         return "unknown", f"nobody has verified it: {told}"
     old, new = ((a.sent, a.upstream, a.by_gateway, a.tls) for a in (before, after))
-    if old != new:
-        return ("gains", "") if rank(after) > rank(before) else ("loses", told)
+    if old != new and rank(after) <= rank(before):
+        return "loses", told
     for hazard in known:
         if hazard.effect == "loses" and not (hazard.unless and calls == hazard.unless):
             asked = hazard.unless and not calls
@@ -372,12 +381,7 @@ def _effect(
                     hazard.text,
                 )
             )
-    return "neutral", ""
-
-
-def _kind_of(kinds: Sequence[str]) -> str:
-    """The kind that a port is resolved behind: of all that lead there, the one that asks most."""
-    return "HTTPRoute" if "HTTPRoute" in kinds or not kinds else kinds[0]
+    return ("neutral", "") if old == new else ("gains", "")
 
 
 def later_of(by: Reader, later: Sequence[Reader]) -> Iterator[Reader]:

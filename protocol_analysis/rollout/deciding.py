@@ -7,13 +7,12 @@ default for what a mesh reads too is to keep.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from protocol_analysis.model import Inventory, Meta, Position, Route
-from protocol_analysis.readers import Reader
+from protocol_analysis.model import Position
+from protocol_analysis.readers import Reader, base_of
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import word_of
 from protocol_analysis.rollout.census import (
@@ -26,6 +25,7 @@ from protocol_analysis.rollout.census import (
 )
 from protocol_analysis.rollout.facts import INSTEAD, Hazard, hazards, never
 from protocol_analysis.rollout.floors import first_release
+from protocol_analysis.rollout.leading import Leading
 from protocol_analysis.rollout.neutrality import decide
 
 # What is decided, and what that means; in the order in which a plan tells them.
@@ -36,14 +36,13 @@ DECISIONS = {
     "GRPCRoute": "the route's kind says gRPC, which needs no value; the Service stays as it is",
     "gateway-only Service": f"a Service for the gateway alone carries {INSTEAD}; the mesh's stays",
     "blocked": "a reader has to be upgraded first",
-    "correct": "it is no value that anybody reads: what was meant is written",
+    "correct": "a value that no gateway reads as what was meant: that is written",
     "keep": "nothing is done",
     "never": "it means something else, and is never rewritten",
     "nothing to migrate": "the CRD of a Backend refuses the value, so none can be stored",
 }
 HAZARD = "AP031"  # a rewrite that costs something; no finding, since nothing is wrong before it
 WRITTEN = ("change the owner", "rewrite", "follow the export", "correct")  # the value changes
-_METHOD = re.compile(r"/|/(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*(?:/\w*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +126,12 @@ def decisions(
     rewrite, neutral: envoy-gateway+remove@v1.14.0 speaks http/1.1
     """
     told = {cluster.name or "": _refused(cluster, uses, meshes) for cluster in clusters}
-    routes = {cluster.name or "": _routes(cluster.inventory) for cluster in clusters}
-    alone = [_decided(use, told[use.cluster], routes[use.cluster]) for use in uses]
-    return _together(alone, routes)
+    leading = {cluster.name or "": Leading(cluster) for cluster in clusters}
+    alone = [_decided(use, told[use.cluster], leading[use.cluster]) for use in uses]
+    return _together(alone, leading)
 
 
-def _decided(use: Use, refused: Mapping[Any, str], routes: Mapping[Meta, Route]) -> Planned:
+def _decided(use: Use, refused: Mapping[Any, str], leading: Leading) -> Planned:
     if use.target.kind == "Backend":
         return _planned(use, "nothing to migrate", DECISIONS["nothing to migrate"])
     if use.declared_as == "never rewritten":
@@ -147,7 +146,7 @@ def _decided(use: Use, refused: Mapping[Any, str], routes: Mapping[Meta, Route])
     if use.target.kind == "ServiceImport" and use.exported:
         return _of_exports(use, needed)
     if mesh or any(each.role == "mesh" for each in against):
-        return _beside_a_mesh(use, needed, mesh or _told(against), routes)
+        return _beside_a_mesh(use, needed, mesh or _told(against), leading)
     if against:
         return _blocked(use, needed, _told(against), against)
     if behind := _left_behind(use):
@@ -161,32 +160,25 @@ def _decided(use: Use, refused: Mapping[Any, str], routes: Mapping[Meta, Route])
     return _owned(use, _planned(use, "rewrite", why, needed=needed, value=INSTEAD))
 
 
-def _together(
-    alone: Sequence[Planned], routes: Mapping[str, Mapping[Meta, Route]]
-) -> list[Planned]:
+def _together(alone: Sequence[Planned], leading: Mapping[str, Leading]) -> list[Planned]:
     """What is exported under one name moves together, or not at all: the import has one value."""
     stays: dict[tuple[str, str, int | None], Planned] = {}
     for each in alone:
         is_export = each.use.exported and each.use.target.kind == "Service"
         if is_export and each.decision not in WRITTEN:
             stays.setdefault(_shared(each), each)
-    return [_stays_with(each, stays.get(_shared(each)), routes) for each in alone]
+    return [_stays_with(each, stays.get(_shared(each)), leading) for each in alone]
 
 
-def _stays_with(
-    each: Planned, other: Planned | None, routes: Mapping[str, Mapping[Meta, Route]]
-) -> Planned:
+def _stays_with(each: Planned, other: Planned | None, leading: Mapping[str, Leading]) -> Planned:
     """The same, unless what it is exported with stays as it is: routes are led past the value."""
     use = each.use
     if other is None or not use.exported or each.decision not in WRITTEN:
         return each
     why = f"{other.use} is exported under the same name and stays: {other.why}"
-    if use.target.kind == "ServiceImport":
-        leading = [routes[use.cluster].get(answer.route) for answer in use.routes]
-        if any(route and route.meta.kind == "HTTPRoute" for route in leading) and all(
-            route is None or speaks_grpc(route) for route in leading
-        ):
-            return _planned(use, "GRPCRoute", why, needed=each.needed, ask=other.ask)
+    by_route = use.target.kind == "ServiceImport" and "HTTPRoute" in use.route_kinds
+    if by_route and not leading[use.cluster].against(use):
+        return _planned(use, "GRPCRoute", why, needed=each.needed, ask=other.ask)
     return _planned(use, "keep", why, needed=each.needed, ask=other.ask)
 
 
@@ -203,10 +195,6 @@ def _refused(cluster: Cluster, uses: Sequence[Use], meshes: Sequence[str]) -> di
     return {each.rewrite.position: each.reason for each in found if each.reason}
 
 
-def _routes(inventory: Inventory) -> dict[Meta, Route]:
-    return {route.meta: route for route in inventory.referring}
-
-
 def _planned(use: Use, decision: str, why: str, **more: Any) -> Planned:
     notes = tuple(h for each in use.of_role("mesh") for h in each.hazards)
     return Planned(
@@ -219,7 +207,10 @@ def _nearly(use: Use, against: Sequence[Consumer]) -> Planned:
     if use.target.kind == "ServiceImport" and use.exported:
         return _of_exports(use, "")
     if against:
-        return _planned(use, "keep", _told(against))
+        return _planned(use, "keep", _told(against), ask=_asks(use))
+    later = [each for each in use.consumers if each.later]
+    if read := [each for each in later if word_of(each.alone[0]) == word_of(each.alone[1])]:
+        return _planned(use, "keep", f"{read[-1].name} reads it as what was meant")
     if behind := _left_behind(use):
         return _blocked(use, "", _parting(behind), behind)
     return _owned(use, _planned(use, "correct", _unread(use), value=INSTEAD))
@@ -261,9 +252,9 @@ def _today(use: Use) -> list[Consumer]:
 
 def _needed(use: Use, *roles: str) -> str:
     """Who speaks less to it than was spoken before; empty where everybody goes on."""
-    best: dict[tuple[str, str], int] = {}
+    best: dict[tuple[str, str, str], int] = {}
     for each in use.of_role(*(roles or ("gateway", "import"))):
-        of = (each.role, each.before.implementation.partition("+")[0])
+        of = (each.role, each.way, base_of(each.before.implementation))
         if rank(each.before) < best.get(of, 0):
             return f"{each.name} speaks {word_of(each.before)}"
         best[of] = max(best.get(of, 0), rank(each.before))
@@ -293,21 +284,18 @@ def _asks(use: Use) -> str:
     return f"do calls to {meta.namespace}/{meta.name} stream?" if streams and not use.calls else ""
 
 
-def _beside_a_mesh(use: Use, needed: str, why: str, routes: Mapping[Meta, Route]) -> Planned:
+def _beside_a_mesh(use: Use, needed: str, why: str, leading: Leading) -> Planned:
     """The Service stays as it is for its mesh; the gateway is led past the value."""
     asked = _asks(use)
-    own = [answer for answer in use.routes if not answer.mesh]
-    if not own:
+    if not any(not answer.mesh for answer in use.routes):
         return _planned(use, "keep", f"no gateway reads it; {why}", needed=needed, ask=asked)
     if not _needed(use, "gateway"):
         told = f"only its imports lose it, and a GRPCRoute to them needs no value; {why}"
         return _planned(use, "keep", told, needed=needed, ask=asked)
-    if all(answer.route.kind == "GRPCRoute" for answer in own):
-        return _planned(use, "keep", f"a GRPCRoute needs no value; {why}", ask=asked)
-    leading = [routes[answer.route] for answer in own if answer.route in routes]
-    if all(route.meta.kind == "GRPCRoute" or speaks_grpc(route) for route in leading):
+    if not (against := leading.against(use)):
         return _planned(use, "GRPCRoute", why, needed=needed, ask=asked)
-    return _planned(use, "gateway-only Service", why, needed=needed, value=INSTEAD, ask=asked)
+    told = f"{why}; {against}"
+    return _planned(use, "gateway-only Service", told, needed=needed, value=INSTEAD, ask=asked)
 
 
 def _left_behind(use: Use) -> list[Consumer]:
@@ -326,12 +314,13 @@ def _parting(behind: Sequence[Consumer]) -> str:
 
 
 def _blocked(use: Use, needed: str, why: str, against: Sequence[Consumer]) -> Planned:
-    """Until a release of the readers that would lose; kept where there is none."""
+    """Until a release of the readers that would lose; kept where none is known, or nobody knows."""
     floors = {
-        each.reader: first_release(each.reader, each.before.ref.kind, each.before.route.kind)
+        each.reader: first_release(each.reader, each.before.ref.kind)
         for each in against
+        if each.effect != "unknown"
     }
-    if all(floors.values()):
+    if len(floors) == len({each.reader for each in against}) and all(floors.values()):
         until = ", ".join(f"{by.name} {floor}" for by, floor in floors.items())
         return _planned(use, "blocked", why, needed=needed, blocked_until=until, value=INSTEAD)
     return _planned(use, "keep", why, needed=needed)
@@ -339,17 +328,3 @@ def _blocked(use: Use, needed: str, why: str, against: Sequence[Consumer]) -> Pl
 
 def _told(consumers: Iterable[Consumer]) -> str:
     return "; ".join(f"{each.name}: {each.loss}" for each in consumers)
-
-
-def speaks_grpc(route: Route) -> bool:
-    """Whether an HTTPRoute can be a GRPCRoute: it matches methods of services, or everything.
-
-    A path of gRPC is `/package.Service/Method`; filters that a GRPCRoute has no counterpart for
-    stand against it.
-
-    Source: https://gateway-api.sigs.k8s.io/api-types/grpcroute/
-    """
-    if route.meta.kind != "HTTPRoute":
-        return route.meta.kind == "GRPCRoute"
-    paths = [(match.way, match.path or "/") for match in route.matches]
-    return all(way != "RegularExpression" and _METHOD.fullmatch(path) for way, path in paths)

@@ -31,12 +31,12 @@ class Never:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hazard:
-    """What giving up a value costs with a mesh at some releases; `unless`: unary, or empty.
+    """What giving up a value costs with a reader at some releases; `unless`: unary, or empty.
 
-    `effect`: `loses` stands against a rewrite, `note` is only said.
+    `effect`: `loses` and `unknown` stand against a rewrite, `note` is only said.
     """
 
-    mesh: str
+    reader: str
     value: str
     releases: tuple[str, ...]
     effect: str
@@ -45,7 +45,7 @@ class Hazard:
     source: str
 
     def holds(self, mesh: str) -> bool:
-        """Whether it is there for a mesh as it is named: `istio@1.26`; without a release, newest.
+        """Whether it is there for a reader as it is named: `istio@1.26`; without a release, newest.
 
         >>> [hazards()[0].holds(name) for name in ("istio", "istio@1.24.4", "istio@1.26", "kuma")]
         [True, False, True, False]
@@ -66,7 +66,7 @@ class Hazard:
 
     def _wanted(self, mesh: str) -> Key | None:
         name, at, release = mesh.partition("@")
-        if name.removesuffix(" mesh") != self.mesh:
+        if name.removesuffix(" mesh") != self.reader:
             return None
         return _key(release) if at else _LATEST
 
@@ -105,10 +105,10 @@ def never() -> dict[str, Never]:
 def hazards() -> tuple[Hazard, ...]:
     """What values lose with meshes.
 
-    >>> [(row.mesh, row.releases[0], row.effect) for row in hazards()][:2]
+    >>> [(row.reader, row.releases[0], row.effect) for row in hazards()][:2]
     [('istio', 'v1.24.5..v1.24', 'loses'), ('istio', 'v1.30.0..', 'note')]
     """
-    keys = {"mesh", "value", "releases", "effect", "unless", "text", "source"}
+    keys = {"reader", "value", "releases", "effect", "unless", "text", "source"}
     rows = _rows("hazards.yaml", keys)
     return tuple(
         Hazard(**{**row, "releases": tuple(row["releases"]), "unless": row.get("unless", "")})
@@ -124,5 +124,5 @@ def _rows(name: str, keys: set[str]) -> list[dict[str, Any]]:
 
 def _wrong(key: str, value: Any) -> str:
     # In a ruleset these are words of its own.
-    own = ("unless", "value", "effect")
+    own = ("unless", "value", "effect", "reader")
     return "" if key in own and isinstance(value, str) else wrong_in_row(key, value)

@@ -134,7 +134,7 @@ def _stands_against(
         return "another port has the same number; which of them is read depends on the reader"
     for hazard in hazards():
         for mesh in meshes:
-            against = hazard.value == old and hazard.effect == "loses" and hazard.holds(mesh)
+            against = hazard.value == old and hazard.effect != "note" and hazard.holds(mesh)
             if not against:
                 continue
             if hazard.unless != "unary" or f"{meta.namespace}/{meta.name}" not in unary:
