@@ -61,6 +61,11 @@ def add_rewrite(commands: Any) -> None:
         metavar="FILE",
         help="YAML, NAMESPACE/NAME: unary or streaming, for many Services",
     )
+    command.add_argument(
+        "--gains",
+        action="store_true",
+        help="also where a reader speaks HTTP/2 then that spoke something less before",
+    )
     command.add_argument("--write", action="store_true", help="change the files")
     command.set_defaults(run=_run_rewrite)
 
@@ -153,7 +158,6 @@ def _run_rewrite(options: argparse.Namespace) -> int:
         raise RulesetError("no PATH given; name a file, a folder, or --cluster NAME=PATH")
     releases = [named(text) for text in options.releases]
     readers = [reader(text, options.implementation) for text in releases]
-    readers = readers or [reader(None, options.implementation)]
     for text in releases:
         if warning := warning_of(text, options.implementation):
             say(f"warning: {warning}")
@@ -161,8 +165,7 @@ def _run_rewrite(options: argparse.Namespace) -> int:
     known = digests(paths, options.exclude)
     calls = dict.fromkeys(options.unary, "unary")
     calls |= read_calls(options.calls) if options.calls else {}
-    read_ = _read(options, clusters, readers[0])
-    inputs = [cluster.inventory for cluster in read_]
+    inputs = _read(options, clusters, readers)
     unary = [name for name, word in calls.items() if word == "unary"]
     found = applying.rewrites(
         inputs,
@@ -171,7 +174,8 @@ def _run_rewrite(options: argparse.Namespace) -> int:
         options.mesh,
         dict(options.value) or None,
         unary,
-        planning.unsafe(planning.planned(read_, meshes=options.mesh, calls=calls)),
+        planning.unsafe(planning.planned(inputs, meshes=options.mesh, calls=calls)),
+        gains=options.gains,
     )
     for refusal in found.refused:
         say(f"not rewritten: {refusal}")
@@ -184,21 +188,26 @@ def _run_rewrite(options: argparse.Namespace) -> int:
         terminal = sys.stdout is not None and sys.stdout.isatty()
         for line in found.diff.split("\n")[:-1]:
             write(sys.stdout, f"{printable(line) if terminal else line}\n")
-    return _unread(inputs)
+    return _unread([cluster.inventory for cluster in inputs])
 
 
-def _read(options: argparse.Namespace, clusters: dict[str, str], by: Reader) -> list[Cluster]:
-    """What is named without a cluster, then each cluster; read by the first reader."""
+def _read(
+    options: argparse.Namespace, clusters: dict[str, str], readers: Sequence[Reader]
+) -> list[Cluster]:
+    """What is named without a cluster, by the first reader; then each cluster, by its own."""
+    by = readers[0] if readers else reader(None, options.implementation)
+    asked = {"namespace": options.namespace, "exclude": options.exclude}
     found: list[Read] = []
     if options.paths:
-        found.append(read(options.paths, namespace=options.namespace, exclude=options.exclude))
-    if clusters:
-        found.append(read(clusters, namespace=options.namespace, exclude=options.exclude))
-    return [
-        replace(cluster, implementation=by.implementation, release=by.release)
+        found.append(read(options.paths, **asked))
+    own = [
+        replace(c, implementation=by.implementation, release=by.release)
         for each in found
-        for cluster in each.clusters
+        for c in each.clusters
     ]
+    if clusters:
+        own += read(clusters, implementation=options.implementation, **asked).clusters
+    return own
 
 
 def _unread(inputs: Sequence[Inventory]) -> int:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from protocol_analysis import load
 from protocol_analysis.readers import reader
+from protocol_analysis.reading import read
 from protocol_analysis.rollout.applying import Rewrites, rewrites
 from protocol_analysis.rollout.writing import digests
 
@@ -40,7 +40,7 @@ def tried(folder: Path, kustomization: str, release: str = "1.9", **files: str) 
     for name, text in files.items():
         (over / name.replace("_", ".")).write_bytes(text.encode())
     known = digests([str(folder)])
-    return rewrites([load(folder)], [reader(release)], known)
+    return rewrites(read(str(folder), release).clusters, [reader(release)], known)
 
 
 def after(found: Rewrites) -> dict[str, str]:

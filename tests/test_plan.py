@@ -11,19 +11,24 @@ import yaml
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from protocol_analysis.edits import wire_of, with_value
+from protocol_analysis.multicluster.ordering import applied
+from protocol_analysis.multicluster.propagation import propagation
 from protocol_analysis.multicluster.telling import never_worse
 from protocol_analysis.proposals import shipped
 from protocol_analysis.reading import Cluster, read
+from protocol_analysis.readings import word_of
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.rollout.calls import read_calls
 from protocol_analysis.rollout.census import EFFECTS, census
 from protocol_analysis.rollout.deciding import DECISIONS, Planned
 from protocol_analysis.rollout.document import POINTS, document
 from protocol_analysis.rollout.facts import never
+from protocol_analysis.rollout.memo import recommended
 from protocol_analysis.rollout.planning import Plan, design, planned, unsafe
 from protocol_analysis.rollout.progress import progress, read_plan
 from protocol_analysis.rollout.splitting import splits
 from protocol_analysis.rollout.trying import differing, each_use_once, parted, unkept
+from protocol_analysis.rollout.waves import steps_of
 from protocol_analysis.speaking import rules_of, speak
 from tests.support import ROOT, SHARED, needs_shared
 
@@ -231,6 +236,161 @@ def test_decisions(
     assert bool(row.losses) == (effect in ("loses", "unknown"))
 
 
+def ext_auth(kind: str = "http") -> dict[str, Any]:
+    return {
+        "apiVersion": "gateway.envoyproxy.io/v1alpha1",
+        "kind": "SecurityPolicy",
+        "metadata": {"name": "p", "namespace": "shop"},
+        "spec": {
+            "targetRefs": [{"group": GATEWAY, "kind": "Gateway", "name": "g"}],
+            "extAuth": {kind: {"backendRefs": [{"name": "s", "port": 9000}]}},
+        },
+    }
+
+
+OUTSIDE = {
+    "HTTP authorisation reads the value": ([ext_auth()], "rewrite"),
+    "gRPC authorisation does not": ([ext_auth("grpc")], "keep"),
+    "beside a GRPCRoute it still does": ([ext_auth(), route("GRPCRoute")], "rewrite"),
+    "in a mesh no route can stand for it": ([ext_auth(), IN_ISTIO], "gateway-only Service"),
+}
+
+
+@pytest.mark.parametrize(("objects", "decision"), OUTSIDE.values(), ids=OUTSIDE)
+def test_outside_routes(tmp_path: Path, objects: list[dict[str, Any]], decision: str) -> None:
+    row = one(tmp_path, service(), *objects)
+    assert row.decision == decision, row.why
+    today = [each for each in row.use.of_role("gateway") if not each.later]
+    assert all(word_of(each.before) == "h2" for each in today)
+
+
+def only_http(**rule: Any) -> dict[str, Any]:
+    found = route(path="/shop.v1.Cart")
+    found["spec"]["rules"][0] |= rule
+    return found
+
+
+def matching(**match: Any) -> dict[str, Any]:
+    return only_http(matches=[{"path": {"type": "PathPrefix", "value": "/shop.v1.Cart"}, **match}])
+
+
+REWRITES = {"type": "URLRewrite", "urlRewrite": {"hostname": "a.b"}}
+NO_GRPC_ROUTE = {
+    "a filter": only_http(filters=[REWRITES]),
+    "a timeout": only_http(timeouts={"request": "1s"}),
+    "a method": matching(method="GET"),
+    "a query": matching(queryParams=[{"name": "a", "value": "b"}]),
+    "no match": only_http(matches=None),
+    "a service's name alone": matching(path={"type": "Exact", "value": "/shop.v1.Cart"}),
+}
+
+
+@pytest.mark.parametrize("path", NO_GRPC_ROUTE.values(), ids=NO_GRPC_ROUTE)
+def test_what_cannot_be_a_grpc_route(tmp_path: Path, path: dict[str, Any]) -> None:
+    web = service("http", 80)
+    web["metadata"]["name"] = "web"
+    other = route(port=80)
+    other["metadata"]["name"] = "other"
+    row = one(tmp_path, service(), path, IN_ISTIO, web)
+    assert row.decision == "gateway-only Service", row.why
+    assert "HTTPRoute shop/r" in row.why
+
+
+def test_a_rule_that_leads_elsewhere_stands_against_a_grpc_route(tmp_path: Path) -> None:
+    web = service("http", 80)
+    web["metadata"]["name"] = "web"
+    path = route(path="/shop.v1.Cart")
+    second = {
+        "matches": [{"path": {"type": "PathPrefix", "value": "/shop.v1.Web"}}],
+        "backendRefs": [{"name": "web", "port": 80}],
+    }
+    path["spec"]["rules"].append(second)
+    row = one(tmp_path, service(), path, IN_ISTIO, web)
+    assert row.decision == "gateway-only Service"
+    assert "leads to web too, which is spoken http/1.1" in row.why
+
+
+def test_a_mesh_may_read_a_near_miss(tmp_path: Path) -> None:
+    """Istio takes GRPC for grpc, so the same is lost."""
+    row = one(tmp_path, service("GRPC"), route(), IN_ISTIO)
+    assert (row.decision, row.effect) == ("keep", "unknown")
+    assert row.ask
+
+
+def test_a_design_may_read_a_near_miss(tmp_path: Path) -> None:
+    row = one(tmp_path, service("kubernetes.io/grpc"), route(), to="standardise")
+    assert row.decision == "keep"
+    assert "standardise@v1.10.0 reads it" in row.why
+
+
+def gateway_of(controller: str, listener: str = "HTTP") -> list[dict[str, Any]]:
+    spec = {"gatewayClassName": "c", "listeners": [{"name": "l", "port": 80, "protocol": listener}]}
+    return [
+        {
+            "apiVersion": f"{GATEWAY}/v1",
+            "kind": "GatewayClass",
+            "metadata": {"name": "c"},
+            "spec": {"controllerName": controller},
+        },
+        {
+            "apiVersion": f"{GATEWAY}/v1",
+            "kind": "Gateway",
+            "metadata": {"name": "g", "namespace": "shop"},
+            "spec": spec,
+        },
+    ]
+
+
+@pytest.mark.parametrize("controller", ["gateway.k8s.aws/alb", "networking.gke.io/gateway"])
+def test_what_nobody_knows_is_kept(tmp_path: Path, controller: str) -> None:
+    path = route()
+    path["spec"]["parentRefs"] = [{"name": "g"}]
+    second = route()
+    second["metadata"]["name"] = "own"
+    row = one(tmp_path, service(), path, second, *gateway_of(controller))
+    assert (row.decision, row.effect) == ("keep", "unknown"), row.why
+
+
+def memo_of(folder: Path, *objects: dict[str, Any], **asked: Any) -> str:
+    return recommended(planned(clusters_of(folder, "v1.9.0", a=list(objects)), **asked)).word
+
+
+MEMOS: dict[str, tuple[list[dict[str, Any]], dict[str, Any], str]] = {
+    "nothing": ([service("http"), route()], {}, "nothing at hand"),
+    "a near miss alone": ([service("GRPC"), route()], {}, "nothing at hand"),
+    "a plan to keep": ([service(), route()], {"to": "keep"}, "nothing to do"),
+    "a plan for a release": ([service(), route()], {"to": "1.8"}, "nothing to do"),
+    "nobody else": ([service(), route()], {}, "retire"),
+    "a mesh": ([service(), route(), IN_ISTIO], {}, "keep on Service"),
+    "a mesh that loses nothing": (
+        [service(), route(), IN_ISTIO],
+        {"calls": {"shop/s": "unary"}},
+        "retire",
+    ),
+    "a port for TLS": ([service(port=443), route(port=443)], {}, "warn, and set no date"),
+    "a chart": (
+        [service(labels={"helm.sh/chart": "s"}), route()],
+        {},
+        "warn, and set no date",
+    ),
+}
+
+
+@pytest.mark.parametrize(("objects", "asked", "word"), MEMOS.values(), ids=MEMOS)
+def test_memos(
+    tmp_path: Path, objects: list[dict[str, Any]], asked: dict[str, Any], word: str
+) -> None:
+    assert memo_of(tmp_path, *objects, **asked) == word
+
+
+def test_a_removal_by_another_name_needs_the_same(tmp_path: Path) -> None:
+    clusters = clusters_of(tmp_path, "v1.9.0", a=[service(), route()])
+    text = (ROOT / "protocol_analysis/proposals/remove.yaml").read_text(encoding="utf-8")
+    mine = {**yaml.safe_load(text), "proposal": "keep-not"}
+    for to in ("remove", design("remove", 6), design(mine)):
+        assert "charts/gateway-addons-helm" in document(planned(clusters, to), TODAY)
+
+
 def test_every_decision_has_a_case() -> None:
     elsewhere = {"never", "blocked", "follow the export"}
     assert {decision for _, _, decision, _ in CASES.values()} | elsewhere == set(DECISIONS)
@@ -307,6 +467,30 @@ def test_a_younger_export_in_a_mesh_keeps_all(tmp_path: Path) -> None:
         ("d", "ServiceImport", "keep"),
     ]
     assert "Service shop/s:9000 in b is exported" in found.rows[0].why
+
+
+def test_a_chart_waits_for_what_is_exported_with_it(tmp_path: Path) -> None:
+    owned = service(labels={"helm.sh/chart": "s"})
+    found = across(
+        tmp_path,
+        a=[owned, route(), mcs("ServiceExport", created=OLD)],
+        b=[service(), mcs("ServiceExport", created=NEW)],
+        c=[mcs("ServiceImport", "grpc"), route(to="ServiceImport")],
+    )
+    assert [(wave.name, len(wave.planned)) for wave in found.waves] == [("exports", 3)]
+    assert [len(conflicts(clusters)) for clusters in in_waves(found)] == [0, 0]
+
+
+def in_waves(found: Plan) -> list[list[Cluster]]:
+    """The clusters before, and after each wave."""
+    states = [list(found.clusters)]
+    for step in steps_of(found.clusters, found.waves):
+        states.append(applied(states[-1], step))
+    return states
+
+
+def conflicts(clusters: list[Cluster]) -> list[str]:
+    return [fault.kind.kind for row in propagation(clusters) for fault in row.faults]
 
 
 def test_an_old_importer_gains_from_it(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace as replaced
 from pathlib import Path
 
 from protocol_analysis.manifests.files import read_text
-from protocol_analysis.model import Inventory, ManifestError, Position
+from protocol_analysis.model import ManifestError, Position
 from protocol_analysis.readers import Reader
+from protocol_analysis.reading import Cluster
 from protocol_analysis.rollout.kustomize import Patch, patched, patches_of
 from protocol_analysis.rollout.neutrality import BY_DEFAULT, candidates, decide
 from protocol_analysis.rollout.rewriting import File, Refusal, Rewrite, rewritten
@@ -52,33 +53,40 @@ class Rewrites:
 
 
 def rewrites(
-    inventories: Sequence[Inventory],
+    clusters: Sequence[Cluster],
     readers: Sequence[Reader],
     known: Mapping[Path, str],
     meshes: Sequence[str] = (),
     values: Mapping[str, str] | None = None,
     unary: Collection[str] = (),
     unsafe: Mapping[Position, str] | None = None,
+    *,
+    gains: bool = False,
 ) -> Rewrites:
     """What is to be rewritten in files, which are read again; `known` are their digests before.
 
     Patches of the kustomizations among them are files to be changed too. `unsafe` has what a plan
-    decides otherwise, and why. Raises RulesetError for a reader that is not known.
+    decides otherwise, and why. A cluster's own reader has its say beside `readers`. With `gains`,
+    HTTP/2 where it was not spoken is no difference. Raises RulesetError for a reader that is not
+    known.
     """
     values = values or BY_DEFAULT
     files = _reading(known)
     patches = [p for p in patches_of(map(str, known), files) if p.value in values]
-    as_patched, unknown = _patched(inventories, patches)
-    inventories = [*inventories, *as_patched]
+    as_patched, unknown = _patched(clusters, patches)
+    clusters = [*clusters, *as_patched]
     # What cannot be changed where it stands is left out before anybody's wire is looked at: what is
     # tried together is what is done together.
-    wanted = [each for inventory in inventories for each in candidates(inventory, values)]
+    wanted = [each for c in clusters for each in candidates(c.inventory, values)]
     stays = {each.position: each.reason for each in _in_files(wanted, known).refused}
     stays = {**(unsafe or {}), **stays}
     refused = [Refusal(patch.position, str(patch), _NO_PORT) for patch in unknown]
     made: list[Rewrite] = []
-    for inventory in inventories:
-        for decision in decide(inventory, readers, meshes, values, unary, stays):
+    for c in clusters:
+        own = Reader(implementation=c.implementation, release=c.release)
+        everyone = list(dict.fromkeys((own, *readers)))
+        decided = decide(c.inventory, everyone, meshes, values, unary, stays, gains=gains)
+        for decision in decided:
             each = decision.rewrite
             if decision.made:
                 made.append(each)
@@ -92,12 +100,15 @@ def rewrites(
 
 
 def _patched(
-    inventories: Sequence[Inventory], patches: Sequence[Patch]
-) -> tuple[list[Inventory], list[Patch]]:
-    """The inventories as they are patched, and the patches of nothing in any of them."""
-    found = [each for inventory in inventories for each in patched(inventory, patches)]
-    known = {patch for _, applied in found for patch in applied}
-    return [inventory for inventory, _ in found], [p for p in patches if p not in known]
+    clusters: Sequence[Cluster], patches: Sequence[Patch]
+) -> tuple[list[Cluster], list[Patch]]:
+    """The clusters as they are patched, and the patches of nothing in any of them."""
+    found = [(c, *each) for c in clusters for each in patched(c.inventory, patches)]
+    known = {patch for _, _, applied in found for patch in applied}
+    return (
+        [replaced(c, inventory=inventory) for c, inventory, _ in found],
+        [p for p in patches if p not in known],
+    )
 
 
 def _reading(known: Collection[Path]) -> Callable[[str], str | None]:

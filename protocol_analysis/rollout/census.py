@@ -371,16 +371,9 @@ def _effect(
     if old != new and rank(after) <= rank(before):
         return "loses", told
     for hazard in known:
-        if hazard.effect == "loses" and not (hazard.unless and calls == hazard.unless):
-            asked = hazard.unless and not calls
-            return (
-                ("unknown", f"{hazard.text}; say whether it streams")
-                if asked
-                else (
-                    "loses",
-                    hazard.text,
-                )
-            )
+        if hazard.effect != "note" and not (hazard.unless and calls == hazard.unless):
+            asked = "; say whether it streams" if hazard.unless and not calls else ""
+            return "unknown" if asked else hazard.effect, f"{hazard.text}{asked}"
     return ("neutral", "") if old == new else ("gains", "")
 
 

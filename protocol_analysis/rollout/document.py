@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 
 from protocol_analysis.formats import Columns, Row
 from protocol_analysis.readings import word_of
 from protocol_analysis.rollout.debate import positions, precedents
 from protocol_analysis.rollout.deciding import DECISIONS
-from protocol_analysis.rollout.facts import INSTEAD, never
+from protocol_analysis.rollout.facts import INSTEAD, Hazard, never
 from protocol_analysis.rollout.floors import floors
 from protocol_analysis.rollout.memo import escaped, memo, table
 from protocol_analysis.rollout.planning import Plan
 from protocol_analysis.rollout.splitting import splits
+from protocol_analysis.rollout.timeline import Line, timeline
 from protocol_analysis.rollout.waves import watched
 from protocol_analysis.rules import ruleset
 
@@ -55,8 +57,23 @@ def document(found: Plan, today: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+_LINES: Columns = {
+    name: itemgetter(name)
+    for name in ("line", "out", "supported until", "Service", "ServiceImport")
+}
+
+
+def _line(line: Line) -> Row:
+    return {
+        "line": line.line,
+        "out": f"~{line.date}" if line.projected else line.date,
+        "supported until": f"~{line.end}" if line.end_projected else line.end,
+        "Service": line.service,
+        "ServiceImport": line.service_import,
+    }
+
+
 def _removal(found: Plan, today: str) -> Iterator[str]:
-    del today
     phases = found.proposal.phases if found.proposal else ()
     yield f"{escaped(found.proposal.text if found.proposal else f'What {found.design} reads.')}"
     yield ""
@@ -71,6 +88,16 @@ def _removal(found: Plan, today: str) -> Iterator[str]:
         for each in phases
     ]
     yield from table(rows, _named("release", "seen", "admission", "switch", "text"))
+    yield ""
+    yield (
+        "A removal waits for numbers: as long as the metric or the conditions of the phases before "
+        "show one use, the next phase does not come, whatever the calendar says."
+    )
+    if found.proposal:
+        yield ""
+        yield "The calendar, with what is not out yet projected (~):"
+        yield ""
+        yield from table([_line(each) for each in timeline(found.proposal, today)], _LINES)
     yield ""
     yield "No policy for deprecations is written down; what there is are precedents:"
     yield ""
@@ -136,9 +163,18 @@ def _neutrality(found: Plan, today: str) -> Iterator[str]:
     yield f"Of {len(waiting)} nobody has said whether their calls stream, so they stay:"
     yield ""
     yield from (f"- {escaped(str(row.use))}" for row in waiting)
-    notes = {h.text: h.source for row in found.rows for h in row.hazards}
     yield ""
-    yield from (f"- {text} ({source})" for text, source in notes.items())
+    yield "What a wire does not show (AP031):"
+    yield ""
+    notes: dict[tuple[str, Hazard], list[str]] = {}
+    for row in found.rows:
+        for each in row.use.consumers:
+            for hazard in each.hazards:
+                notes.setdefault((each.name, hazard), []).append(str(row.use))
+    for (name, hazard), uses in notes.items():
+        releases = ", ".join(hazard.releases)
+        told = f"{name} ({releases}): {hazard.text}; {hazard.source}"
+        yield f"- {told}: {escaped(', '.join(dict.fromkeys(uses)))}"
 
 
 def _split(found: Plan, today: str) -> Iterator[str]:

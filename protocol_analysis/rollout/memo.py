@@ -16,14 +16,19 @@ from protocol_analysis.rollout.debate import deliverables
 from protocol_analysis.rollout.deciding import Planned
 from protocol_analysis.rollout.planning import Plan
 
+_MOST_TOLD = 5
 _LINK = re.compile(r"https://\S+")
 QUESTION = "https://github.com/envoyproxy/gateway/issues/5548"
 RECOMMENDATIONS = {
-    "nothing at hand": "no manifest at hand uses grpc, so the positions decide",
+    "nothing at hand": "no port at hand says grpc, so the positions decide",
+    "nothing to do": "what is planned for goes on reading grpc wherever it stands here",
     "keep on Service": "keep grpc where meshes read the same Services; settle ServiceImport now",
-    "warn, and set no date": "owners have to move first; until they have, a removal breaks routes",
-    "retire": "every use can be rewritten before the removal, and none loses anything",
+    "warn, and set no date": "somebody has to move first; until then a removal breaks routes",
+    "retire": "every use has a way out before the removal that costs no reader that is seen here",
 }
+_UNSEEN = (
+    "a mesh, a gateway or an owner that reads or makes these ports and is not among what was read"
+)
 DELIVERABLES: Columns = {
     "what": lambda r: r["item"],
     "where": lambda r: r["where"],
@@ -47,51 +52,81 @@ class Recommendation:
 
 
 def recommended(found: Plan) -> Recommendation:
-    """What the rows of a plan speak for; of a plan for `keep` nothing is known of a removal.
+    """What the rows of a plan speak for: of those that what is planned for concerns.
 
     >>> from protocol_analysis.reading import read
     >>> from protocol_analysis.rollout.planning import planned
-    >>> recommended(planned(read("data/sample/east/catalog.yaml").clusters)).word
-    'retire'
+    >>> clusters = read("data/sample/east/catalog.yaml").clusters
+    >>> [recommended(planned(clusters, to)).word for to in ("keep", "remove")]
+    ['nothing to do', 'retire']
     """
     uses = [row for row in found.rows if row.use.declared_as == "grpc"]
     uses = [row for row in uses if row.use.target.kind != "Backend"]
-    meshed = [row for row in uses if row.needed and row.use.of_role("mesh") and not row.open]
-    meshed += [row for row in uses if row.decision in ("GRPCRoute", "gateway-only Service")]
-    waiting = [row for row in uses if row.decision in ("change the owner", "blocked")]
+    needed = [row for row in uses if row.needed]
+    stay = [row for row in needed if not row.open]
+    meshed = [row for row in needed if _for_a_mesh(row)]
+    stuck = [row for row in stay if row not in meshed]
+    waiting = [row for row in needed if row.decision in ("change the owner", "blocked")]
     if not uses:
+        because = ("the census found no port with grpc",)
         return Recommendation(
-            word="nothing at hand",
-            because=("the census found no port with grpc",),
-            would_change=("one port with grpc that a mesh reads too",),
+            word="nothing at hand", because=because, would_change=("a port with grpc",)
         )
+    if not needed:
+        because = (f"{found.design} changes nothing for any of {len(uses)} uses",)
+        other = "a proposal that stops reading it: plan --to remove says what that would cost"
+        return Recommendation(word="nothing to do", because=because, would_change=(other,))
     if meshed:
-        asked = sum(bool(row.ask) for row in meshed)
         return Recommendation(
             word="keep on Service",
             because=(
-                f"{len(meshed)} of {len(uses)} uses are read by a mesh, and stay for it",
-                f"of {asked} nobody has said whether their calls stream",
+                f"{len(meshed)} of {len(needed)} uses that lose it stay as they are for a mesh",
+                *_unanswered(meshed),
             ),
-            would_change=(
-                "an answer for each of them: protocol-analysis.dev/calls: unary on the Service",
-                "a standard name for gRPC that meshes and gateways both read",
-            ),
+            would_change=_for_meshes(meshed),
         )
-    if waiting:
+    if waiting or stuck:
         owners = sorted({row.use.owner.name for row in waiting if row.use.owner})
         return Recommendation(
             word="warn, and set no date",
             because=(
-                f"{len(waiting)} of {len(uses)} uses wait for somebody else",
+                f"{len(waiting)} of {len(needed)} uses that lose it wait for somebody else",
                 *(f"{_count(waiting, name)} for {name}" for name in owners),
+                *(f"{row.use}: {row.why}" for row in stuck[:_MOST_TOLD]),
             ),
-            would_change=("a release of each of these with kubernetes.io/h2c",),
+            would_change=("a release of each of these with kubernetes.io/h2c", _UNSEEN),
         )
     return Recommendation(
         word="retire",
-        because=(f"{len(uses)} uses, each with a way out that costs no reader anything",),
-        would_change=("a mesh that reads the same Services, which labels do not show here",),
+        because=(f"{len(needed)} uses that lose it, each with a way out",),
+        would_change=(_UNSEEN,),
+    )
+
+
+def _for_a_mesh(row: Planned) -> bool:
+    """Whether a row stays, or gets something beside it, because a mesh reads it."""
+    costs = any(each.effect in ("loses", "unknown") for each in row.use.of_role("mesh"))
+    kept = row.decision in ("keep", "GRPCRoute", "gateway-only Service")
+    return kept and bool(row.use.of_role("mesh")) and (costs or bool(row.ask))
+
+
+def _unanswered(meshed: Sequence[Planned]) -> Iterator[str]:
+    if asked := sum(bool(row.ask) for row in meshed):
+        yield f"of {asked} nobody has said whether their calls stream"
+
+
+def _for_meshes(meshed: Sequence[Planned]) -> tuple[str, ...]:
+    asked = any(row.ask for row in meshed)
+    lost = dict.fromkeys(
+        f"{each.name}: {each.loss}"
+        for row in meshed
+        for each in row.use.of_role("mesh")
+        if each.effect == "loses"
+    )
+    return (
+        *(("an answer: protocol-analysis.dev/calls: unary on the Service",) if asked else ()),
+        *(f"a release of the mesh without this: {text}" for text in lost),
+        "a standard name for gRPC that meshes and gateways both read",
     )
 
 
@@ -148,7 +183,7 @@ def _numbers(rows: Sequence[Planned]) -> Iterator[Row]:
 
 def _deliverables(found: Plan) -> Iterator[Row]:
     for each in deliverables():
-        if each.needed_by(found.design):
+        if each.needed_by(found.alike):
             yield {
                 "item": each.item,
                 "where": each.where,

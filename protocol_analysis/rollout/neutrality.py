@@ -17,6 +17,7 @@ from protocol_analysis.model import Inventory, Meta, Position, Service, ServiceP
 from protocol_analysis.readers import Reader, all_readers, reader
 from protocol_analysis.readings import Others, alone, who, word_of
 from protocol_analysis.resolution import Resolution
+from protocol_analysis.rollout.census import rank
 from protocol_analysis.rollout.facts import hazards, never
 from protocol_analysis.rollout.rewriting import Rewrite
 from protocol_analysis.scope import Scope
@@ -48,13 +49,16 @@ def decide(
     values: Mapping[str, str] = BY_DEFAULT,
     unary: Collection[str] = (),
     stays: Mapping[Position, str] | None = None,
+    *,
+    gains: bool = False,
 ) -> list[Decision]:
     """What becomes of every port that declares one of `values`, or what is never rewritten.
 
     `readers` are gateways at a release, by default the newest of Envoy Gateway; the first of them
     reads what no Gateway's class says. `meshes` are named with their releases, `istio@1.26`.
     `unary` are the `namespace/name` of Services whose calls are known not to stream. `stays` has
-    what cannot be changed where it stands, and why: the rest is tried without it. Raises
+    what cannot be changed where it stands, and why: the rest is tried without it. With `gains`,
+    HTTP/2 where something less was spoken is no difference. Raises
     RulesetError for a reader that is not known.
 
     >>> from protocol_analysis.manifests import load
@@ -73,7 +77,7 @@ def decide(
             refused.append(Decision(rewrite=rewrite, reason=reason))
         else:
             open_ones[service.meta, port.number] = rewrite
-    differing = _not_neutral(inventory, open_ones, gateways, of_meshes)
+    differing = _not_neutral(inventory, open_ones, gateways, of_meshes, gains=gains)
     decided = [
         Decision(rewrite=rewrite, reason=differing.get(place, ""))
         for place, rewrite in open_ones.items()
@@ -148,13 +152,15 @@ def _not_neutral(
     wanted: Mapping[Place, Rewrite],
     gateways: Sequence[Reader],
     meshes: Sequence[Reader],
+    *,
+    gains: bool,
 ) -> dict[Place, str]:
     """The rewrites after which anybody would speak otherwise, and who would."""
-    before = _View(inventory, gateways, meshes, wanted)
+    before = _View(inventory, gateways, meshes, wanted, gains=gains)
     refused = before.not_known()
     while left := {place: each for place, each in wanted.items() if place not in refused}:
         changed = _with_values(inventory, left)
-        found = before.differences(_View(changed, gateways, meshes, wanted), left)
+        found = before.differences(_View(changed, gateways, meshes, wanted, gains=gains), left)
         if not found:
             break
         refused |= found
@@ -189,7 +195,10 @@ class _View:
         gateways: Sequence[Reader],
         meshes: Sequence[Reader],
         wanted: Mapping[Place, Rewrite],
+        *,
+        gains: bool,
     ) -> None:
+        self.gains = gains
         others = Others(inventory, gateways[0], meshes)
         everyone = dict.fromkeys((*gateways, *sorted(others.gateways.values(), key=str)))
         self.references = {by: speak(inventory, *rules_of(by)) for by in everyone}
@@ -221,7 +230,7 @@ class _View:
         found: dict[Place, str] = {}
         for place in tried:
             for old, new in zip(self.ports[place], after.ports[place], strict=True):
-                if _spoken(old) != _spoken(new):
+                if self._differ(old, new):
                     found.setdefault(place, _told(old, new))
         by_name: dict[tuple[str, ...], list[Place]] = {}
         for place in tried:
@@ -233,11 +242,16 @@ class _View:
                 names = meant.setdefault(answer.route, set())
                 names.add((world, ref.kind, ref.namespace, ref.name))
             for old, new in zip(answers, after.references[by], strict=True):
-                if _spoken(old) != _spoken(new):
+                if self._differ(old, new):
                     places = [p for name in meant[old.route] for p in by_name.get(name, ())]
                     for place in places or tried:  # nobody is to blame: nothing is safe
                         found.setdefault(place, f"{old.route}: {_told(old, new)}")
         return found
+
+    def _differ(self, old: Resolution, new: Resolution) -> bool:
+        if self.gains and rank(new) > rank(old):
+            return False
+        return _spoken(old) != _spoken(new)
 
 
 def _name(meta: Meta) -> tuple[str, ...]:

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from protocol_analysis.model import Inventory, Position
-from protocol_analysis.proposals import Proposal, asked, named
+from protocol_analysis.proposals import Proposal, asked, named, proposal, shipped
 from protocol_analysis.readers import Reader, base_of, reader, reader_of
 from protocol_analysis.reading import Cluster
+from protocol_analysis.readings import word_of
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.rollout.census import census
 from protocol_analysis.rollout.deciding import DECISIONS, Planned, decisions
+from protocol_analysis.rollout.facts import VALUE
+from protocol_analysis.rollout.floors import heard
 from protocol_analysis.rollout.timeline import retimed
 from protocol_analysis.rollout.waves import Wave, waves, with_waves
 
@@ -39,10 +43,22 @@ class Plan:
     rows: tuple[Planned, ...]
     waves: tuple[Wave, ...]
 
-    @cached_property
+    @property
     def design(self) -> str:
         """What is planned for: `remove`, or a release."""
         return self.proposal.name if self.proposal else str(self.later[-1])
+
+    @cached_property
+    def alike(self) -> str:
+        """The proposal of the package that it is like, by what its last phase stops reading."""
+        if self.proposal is None:
+            return "keep"
+        base, last = self.proposal.base, self.later[-1]
+        for kind, name in (("Service", "remove"), ("ServiceImport", "keep-on-service")):
+            words = [word_of(heard(by, kind, VALUE)) for by in (base, last)]
+            if words[0] != words[1]:
+                return name
+        return self.proposal.name if self.proposal.name in shipped() else "keep"
 
     def of(self, decision: str) -> list[Planned]:
         """The rows with one decision."""
@@ -120,7 +136,8 @@ def unsafe(found: Plan) -> dict[Position, str]:
     return {
         row.use.position: _why_not(row)
         for row in found.rows
-        if row.decision in _NOT_HERE or (row.decision == "keep" and row.effect in _COSTS)
+        if row.decision in _NOT_HERE
+        or (row.decision == "keep" and (row.needed or row.effect in _COSTS))
     }
 
 
@@ -131,8 +148,8 @@ def _why_not(row: Planned) -> str:
     return "; ".join(filter(None, ("; ".join(row.losses) or row.why, asked, instead)))
 
 
-def design(to: str, between: int | None = None) -> Proposal | Reader:
-    """What is planned for, as the command line names it: a proposal, or a release.
+def design(to: str | Mapping[str, Any] | Proposal, between: int | None = None) -> Proposal | Reader:
+    """What is planned for: a proposal by its name or file, as a mapping, as it is; or a release.
 
     `remove@v1.12` ends with that phase. `between` has a proposal's phases lie that many minor
     releases apart, from first to last. Raises RulesetError for what is not known.
@@ -142,6 +159,9 @@ def design(to: str, between: int | None = None) -> Proposal | Reader:
     >>> [phase.release for phase in design("remove", 2).phases]
     ['v1.10.0', 'v1.11.0', 'v1.12.0']
     """
+    if not isinstance(to, str):
+        own = to if isinstance(to, Proposal) else proposal(to)
+        return own if between is None else retimed(own, between)
     by = reader(named(to))
     if base_of(by.implementation) == by.implementation:
         if between is not None:

@@ -102,7 +102,7 @@ def canary_of(planned: Iterable[Planned]) -> set[str]:
     counts = Counter(
         each.use.target.namespace
         for each in planned
-        if each.decision in ("rewrite", "GRPCRoute", "gateway-only Service")
+        if each.decision in ("rewrite", "correct", "GRPCRoute", "gateway-only Service")
         and not each.use.exported
     )
     return {min(counts, key=lambda name: (counts[name], name))} if counts else set()
@@ -151,8 +151,8 @@ def steps_of(clusters: Sequence[Cluster], found: Sequence[Wave]) -> list[Step]:
 
 def _is_there(each: Planned, where: str, canary: Collection[str]) -> bool:
     """Whether a wave takes a use: exported ones wait for the others of their Service."""
-    if where == "exported":
-        return each.use.exported
+    if where in ("shared", "local"):
+        return each.use.exported == (where == "shared")
     return where == "any" or (each.use.target.namespace in canary and not each.use.exported)
 
 
