@@ -273,7 +273,7 @@ def _never(found: Plan, today: str) -> Iterator[str]:
 
 def _itself(found: Plan, today: str) -> Iterator[str]:
     del found, today
-    yield "The memo's last table: documentation, chart, release note, precedence, a condition."
+    yield "The memo's last list: documentation, chart, release note, precedence, a condition."
 
 
 def _name(found: Plan, today: str) -> Iterator[str]:

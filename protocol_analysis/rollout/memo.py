@@ -29,12 +29,6 @@ RECOMMENDATIONS = {
 _UNSEEN = (
     "a mesh, a gateway or an owner that reads or makes these ports and is not among what was read"
 )
-DELIVERABLES: Columns = {
-    "what": lambda r: r["item"],
-    "where": lambda r: r["where"],
-    "change": lambda r: r["change"],
-    "source": lambda r: r["source"],
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +158,7 @@ def _memo(found: Plan, today: str) -> Iterator[str]:
     yield ""
     yield "What Envoy Gateway has to change itself"
     yield ""
-    yield from table(list(_deliverables(found)), DELIVERABLES, own=True)
+    yield from _deliverables(found)
 
 
 NUMBERS: Columns = {
@@ -181,15 +175,10 @@ def _numbers(rows: Sequence[Planned]) -> Iterator[Row]:
         yield {"kind": kind, "class": declared, "decision": decision, "uses": count}
 
 
-def _deliverables(found: Plan) -> Iterator[Row]:
+def _deliverables(found: Plan) -> Iterator[str]:
     for each in deliverables():
         if each.needed_by(found.alike):
-            yield {
-                "item": each.item,
-                "where": each.where,
-                "change": each.change,
-                "source": each.source,
-            }
+            yield f"- **{each.item}**, `{each.where}`: {each.change} ([source]({each.source}))"
 
 
 def table(rows: Sequence[Row], columns: Columns, *, own: bool = False) -> Iterator[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 from protocol_analysis.model import BACKEND_GROUPS
 from protocol_analysis.proposals import Proposal
 from protocol_analysis.readings import word_of
-from protocol_analysis.rollout.census import CLASSES
+from protocol_analysis.rollout.census import CLASSES, EFFECTS
 from protocol_analysis.rollout.deciding import DECISIONS, Planned
 from protocol_analysis.rollout.document import support_end
 from protocol_analysis.rollout.facts import never
@@ -46,6 +46,7 @@ CONSUMER_COLUMNS = {
     "consumer": "string",
     "role": "string",
     "told_by": "string",
+    "way": "string",
     "later": "bool",
     "before": "string",
     "after": "string",
@@ -142,6 +143,7 @@ def consumer_table(rows: Sequence[Planned]) -> pd.DataFrame:
                 each.name,
                 each.role,
                 each.told_by,
+                each.way,
                 each.later,
                 word_of(each.before),
                 word_of(each.after),
@@ -158,7 +160,8 @@ def consumer_table(rows: Sequence[Planned]) -> pd.DataFrame:
 def effect_matrix(rows: Sequence[Planned]) -> pd.DataFrame:
     """What a rewrite does, use by use, to each who reads today; "" where one does not read a port.
 
-    The index is `kind namespace/name:port`, with its cluster where there are several.
+    The worst, where one reads it in several ways. The index is `kind namespace/name:port`, with its
+    cluster where there are several.
 
     >>> effect_matrix([]).empty
     True
@@ -167,7 +170,9 @@ def effect_matrix(rows: Sequence[Planned]) -> pd.DataFrame:
     for row in rows:
         for each in row.use.consumers:
             if not each.later:
-                cells.setdefault(str(row.use), {})[each.name] = each.effect
+                own = cells.setdefault(str(row.use), {})
+                known = own.get(each.name, EFFECTS[-1])
+                own[each.name] = min(known, each.effect, key=EFFECTS.index)
     names = dict.fromkeys(name for line in cells.values() for name in line)
     found = pd.DataFrame.from_dict(cells, orient="index", columns=list(names), dtype="object")
     found = found.fillna("") if len(names) else pd.DataFrame(index=list(cells))
