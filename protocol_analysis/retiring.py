@@ -133,6 +133,8 @@ def _run_policy(options: argparse.Namespace) -> int:
     else:
         values = options.value or ["grpc"]
         what = admission.admission(options.release, options.action or "warn", values, kinds)
+    if what.action == "deny" and "ServiceImport" in what.kinds:
+        say("note: a controller makes imports of its exports; --kind Service denies only those")
     engines = options.engine or admission.ENGINES
     found = admission.policies(what, engines, dict(options.namespaces), options.name)
     write(sys.stdout, admission.as_yaml(found))
