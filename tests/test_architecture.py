@@ -58,7 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *CORE,
         *("readers", "readings", "speaking", "coverage", "edits", "wiring", "proposals"),
         *("manifests", "sheets", "owners", "meshes", "workloads", "reading", "multicluster"),
-        *("rulebook", "formats"),
+        *("rulebook", "formats", "policies"),
     },
     "edits": {*CORE, "speaking", "coverage"},
     "compare": {*CORE, "readers", "readings", "speaking", "history", "edits"},
