@@ -50,8 +50,8 @@ def _canaries(rows: Sequence[Planned], canary: Collection[str]) -> Iterator[str]
     namespaces = sorted({row.use.target.namespace for row in rows if row.open})
     for name in dict.fromkeys(canary):
         if name not in namespaces:
-            there = f"there is {_offered(namespaces)}" if namespaces else "nor in any other"
-            told = f"nothing is to be done in a namespace of that name; {there}"
+            there = f"; there is {_offered(namespaces)}" if namespaces else ", nor in any other"
+            told = f"nothing is to be done in a namespace of that name{there}"
             yield f"--canary {name[:_MOST_SHOWN]}: {told}"
 
 
