@@ -1,30 +1,34 @@
 """Which meshes the pods behind a Service are in, by labels and annotations. Pure.
 
-What tells is data: `meshes.yaml`, each row with its source. What pods say of themselves wins over
-what their Namespace says. A mesh that is there by its own configuration only is not to be seen so:
-it is declared.
+What tells is data: `meshes.yaml`, each row with its source, the stronger one behind the weaker. A
+mesh may take pods in by several ways, sidecars and ambient, and each is told by itself. A mesh that
+is there by its own configuration only is not to be seen so: it is declared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import product
 
 from protocol_analysis.model import Inventory, Meta
 from protocol_analysis.scope import places
 from protocol_analysis.sheets import rows_of
 from protocol_analysis.workloads import Exposure, Workload
 
-_KEYS = {"mesh", "at", "in", "key", "value", "says", "text", "source"}
+Written = Mapping[str, Mapping[str, str]]  # labels and annotations
+_NOTHING: Written = {}
+_KEYS = {"mesh", "way", "at", "in", "key", "value", "says", "text", "source"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A label or an annotation by which pods are in a mesh, or out of it."""
+    """A label or an annotation by which pods are in a mesh, or out of one of its ways in."""
 
     mesh: str
+    way: str
     at: str
     of: str
     key: str
@@ -54,8 +58,8 @@ def marks() -> tuple[Mark, ...]:
 def annotation_keys() -> frozenset[str]:
     """The annotations that tell of a mesh.
 
-    >>> sorted(annotation_keys())
-    ['linkerd.io/inject', 'sidecar.istio.io/inject']
+    >>> "linkerd.io/inject" in annotation_keys()
+    True
     """
     return frozenset(mark.key for mark in marks() if mark.of == "annotations")
 
@@ -84,14 +88,26 @@ class Meshes:
         {}
         """
         spaces = _near(service, self._spaces.get((service.world, service.namespace), ()))
-        found = _told("namespace", [(s.labels, s.annotations) for s in spaces])
         selector = self._selectors.get(service)
         near = self._pods.get((service.world, service.namespace), ())
         selected = [pods for pods in near if selector and selector <= set(pods.labels)]
         metas = set(_near(service, [pods.meta for pods in selected]))
-        said = [(pods.labels, pods.annotations) for pods in selected if pods.meta in metas]
-        found |= _told("pod", said)
-        return {mesh: str(mark) for mesh, mark in sorted(found.items()) if mark.says == "in"}
+        said: list[Written] = [
+            {"labels": dict(pods.labels), "annotations": dict(pods.annotations)}
+            for pods in selected
+            if pods.meta in metas
+        ]
+        around: list[Written] = [
+            {"labels": dict(space.labels), "annotations": dict(space.annotations)}
+            for space in spaces
+        ]
+        found: dict[str, str] = {}
+        # Where several disagree, one that is in the mesh reads the Service.
+        for namespace, pod in product(around or [_NOTHING], said or [_NOTHING]):
+            for mark in _deciding(namespace, pod):
+                if mark.says == "in":
+                    found.setdefault(mark.mesh, str(mark))
+        return dict(sorted(found.items()))
 
 
 def _near(seen_from: Meta, metas: Iterable[Meta]) -> list[Meta]:
@@ -103,20 +119,12 @@ def _near(seen_from: Meta, metas: Iterable[Meta]) -> list[Meta]:
     return []
 
 
-Pairs = Sequence[tuple[str, str]]
-
-
-def _told(at: str, said: Sequence[tuple[Pairs, Pairs]]) -> dict[str, Mark]:
-    """What each mesh is told by; of several pods that disagree, one that is in it."""
-    found: dict[str, Mark] = {}
-    for labels, annotated in said:
-        written: Mapping[str, Mapping[str, str]] = {
-            "labels": dict(labels),
-            "annotations": dict(annotated),
-        }
-        for mark in marks():
-            value = written[mark.of].get(mark.key, "") if mark.at == at else ""
-            fits = bool(value) and mark.value in ("", value)
-            if fits and (mark.mesh not in found or mark.says == "in"):
-                found[mark.mesh] = mark
-    return found
+def _deciding(namespace: Written, pod: Written) -> Iterable[Mark]:
+    """For each way into a mesh, the mark that decides: the last of those that fit."""
+    written = {"namespace": namespace, "pod": pod}
+    found: dict[tuple[str, str], Mark] = {}
+    for mark in marks():
+        value = written[mark.at].get(mark.of, {}).get(mark.key, "")
+        if value and mark.value in ("", value):
+            found[mark.mesh, mark.way] = mark
+    return found.values()

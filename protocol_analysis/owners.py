@@ -1,12 +1,14 @@
 """Who owns an object: a chart, a GitOps controller, an operator. Pure.
 
-What tells is data: `owners.yaml`, each row with its source; the first that fits is the owner. An
-object with `ownerReferences` that no row knows is its owner's.
+What tells is data: `owners.yaml`, each row with its source; the first that fits is the owner. A row
+may say that a value of a key tells of none. An object with `ownerReferences` that no row knows is
+its owner's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -15,7 +17,7 @@ from protocol_analysis.model import Meta
 from protocol_analysis.sheets import rows_of
 
 _KEYS = {"in", "key", "value", "owner", "change", "source"}
-_OPTIONAL = {"value"}
+_OPTIONAL = {"value", "owner", "change"}
 _MOST_SHOWN = 80
 
 
@@ -47,11 +49,17 @@ def owner_of(meta: Meta) -> Owner | None:
 the chart'
     """
     written = {"labels": dict(meta.labels), "annotations": dict(meta.annotations)}
+    nobody: set[tuple[str, str]] = set()
     for row in _rows():
+        at = (row["in"], row["key"])
         value = written[row["in"]].get(row["key"], "")[:_MOST_SHOWN]
-        if value and row.get("value", value) == value:
-            name = row["owner"].replace("{value}", value)
-            return Owner(name=name, told_by=f"{row['in']} {row['key']}", change=row["change"])
+        if not value or at in nobody or not fnmatchcase(value, row.get("value", "*")):
+            continue
+        if "owner" not in row:
+            nobody.add(at)
+            continue
+        name = row["owner"].replace("{value}", value)
+        return Owner(name=name, told_by=f"{row['in']} {row['key']}", change=row["change"])
     for name in meta.owners:
         return Owner(
             name=name[:_MOST_SHOWN], told_by="ownerReferences", change="change that object"

@@ -111,6 +111,7 @@ def _day(text: str) -> str:
 def _run(options: argparse.Namespace) -> int:
     from protocol_analysis.rollout import calls, document, progress  # noqa: PLC0415 - see above
     from protocol_analysis.rollout.planning import design, planned  # noqa: PLC0415 - see above
+    from protocol_analysis.rollout.unheard import unheard  # noqa: PLC0415 - see above
 
     # All that can be refused is read first: nobody waits for manifests to learn of a typing error.
     to = design(options.to, options.between)
@@ -118,6 +119,8 @@ def _run(options: argparse.Namespace) -> int:
     told = calls.read_calls(options.calls) if options.calls else {}
     inputs = inputs_of(options)
     found = planned(inputs, to, options.mesh, told, options.canary)
+    for text in unheard(inputs, found.rows, told, options.canary):
+        say(f"warning: {text}")
     if waiting := len(found.streaming_unknown):
         say(f"of {waiting} uses nobody has said whether their calls stream: --calls FILE does")
     if earlier is not None:

@@ -38,12 +38,14 @@ class Exposure:
     """How a Service leads to pods, beside its ports.
 
     `targets` has the targetPort of each port in order: a number, the name of a container's port,
-    or None where it is the port's own number.
+    or None where it is the port's own number. `settings` are those of its spec that decide how it
+    leads there: headless, affinity, addresses that are not ready, distribution.
     """
 
     meta: Meta
     selector: Labels = ()
     targets: tuple[int | str | None, ...] = ()
+    settings: tuple[tuple[str, str | int | bool], ...] = ()
     annotations: tuple[Annotation, ...] = ()
 
 

@@ -84,6 +84,7 @@ READ = [
     ("Job", "batch", "v1", "workloads"),
     ("CronJob", "batch", "v1beta1 v1", "workloads"),
     ("Pod", "", "v1", "workloads"),
+    ("Rollout", "argoproj.io", "v1alpha1", "workloads"),
     ("Ingress", "networking.k8s.io", "v1beta1 v1", "exposures"),
     ("Ingress", "extensions", "v1beta1", "exposures"),
     ("Namespace", "", "v1", "others"),

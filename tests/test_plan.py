@@ -678,10 +678,10 @@ def test_an_empty_file_of_calls_says_nothing(tmp_path: Path) -> None:
 def test_a_service_for_the_gateway_alone(tmp_path: Path) -> None:
     kuma = [service(), route(path="/shop"), IN_KUMA]
     found = planned(clusters_of(tmp_path, "v1.9.0", a=kuma))
-    ((_, made),) = splits(found)
-    assert made is not None
-    assert made.manifest["metadata"] == {"name": "s-gateway", "namespace": "shop"}
-    assert made.manifest["spec"]["ports"][0]["appProtocol"] == H2C
+    (made,) = splits(found)
+    (manifest,) = made.documents
+    assert manifest["metadata"] == {"name": "s-gateway", "namespace": "shop"}
+    assert manifest["spec"]["ports"][0]["appProtocol"] == H2C
     assert made.differs == ("kuma",)  # tcp by the new name, HTTP/2 by the old
 
 

@@ -204,16 +204,18 @@ def test_the_same_way_is_the_same_proposal_and_another_is_read_beside_it() -> No
     assert remove.at("1.12").release == "v1.12.0", "the one that it was made from stays"
 
 
-TOO_SHORT = (
+UNFIT = (
     ("remove", 1, "3 phases need 2 lines between the first and the last, or more"),
     ("remove", 0, "0 was asked for"),
     ("remove", -3, "-3 was asked for"),
-    ("keep", 1, "1 phases need no lines; 1 was asked for"),
+    ("keep", 1, "keep has a single phase, so there are no releases between a first and a last"),
+    ("remove", 101, "100 lines between the first phase and the last are the most; 101 was asked"),
+    ("remove", 1_000_000_000_000, "are the most; 1000000000000 was asked for"),
 )
 
 
-@pytest.mark.parametrize(("name", "between", "told"), TOO_SHORT)
-def test_too_few_lines_are_told(name: str, between: int, told: str) -> None:
+@pytest.mark.parametrize(("name", "between", "told"), UNFIT)
+def test_too_few_or_too_many_lines_are_told(name: str, between: int, told: str) -> None:
     with pytest.raises(RulesetError) as error:
         retimed(proposal(name), between)
     assert told in str(error.value)

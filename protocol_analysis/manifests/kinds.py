@@ -334,6 +334,7 @@ _ROWS = (
             ("Job", ("batch",), ("v1",)),
             ("CronJob", ("batch",), ("v1beta1", "v1")),
             ("Pod", ("",), ("v1",)),
+            ("Rollout", ("argoproj.io",), ("v1alpha1",)),
         )
     ),
 )

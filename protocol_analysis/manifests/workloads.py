@@ -14,6 +14,7 @@ from protocol_analysis.manifests.fields import (
     Source,
     absent,
     get,
+    is_true,
     items,
     meta_of,
     pairs,
@@ -38,6 +39,7 @@ _POD_TEMPLATES = {
     "Pod": (),
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
 }
+_SETTINGS = ("sessionAffinity", "internalTrafficPolicy", "trafficDistribution", "ipFamilyPolicy")
 _HIGHEST = 65_535
 _LONGEST = 4_096  # no list of ports is as long
 _COMMAND = 64  # arguments of a probe's command, at most
@@ -54,8 +56,23 @@ def exposure(node: Mapping, source: Source, group: str, kind: str) -> Exposure:
         targets=tuple(
             _target(get(port, "targetPort")) for port in items(get(node, "spec", "ports"))
         ),
+        settings=tuple(_settings(get(node, "spec"))),
         annotations=_annotations(node, source),
     )
+
+
+def _settings(spec: Node | None) -> Iterator[tuple[str, str | int | bool]]:
+    """What a Service beside this one needs in order to lead to the same pods in the same way."""
+    if text(get(spec, "clusterIP")) == "None":  # an address would be its own
+        yield "clusterIP", "None"
+    for name in _SETTINGS:
+        if value := text(get(spec, name)):
+            yield name, value
+    seconds = get(spec, "sessionAffinityConfig", "clientIP", "timeoutSeconds")
+    if isinstance(seconds, Scalar) and (number := seconds.integer()):
+        yield "timeoutSeconds", number
+    if is_true(get(spec, "publishNotReadyAddresses")):
+        yield "publishNotReadyAddresses", True
 
 
 def ingress(node: Mapping, source: Source, group: str, kind: str) -> Ingress:

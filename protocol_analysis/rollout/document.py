@@ -6,6 +6,7 @@ https://github.com/envoyproxy/gateway/issues/5548 and https://github.com/envoypr
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from operator import itemgetter
@@ -180,17 +181,25 @@ def _neutrality(found: Plan, today: str) -> Iterator[str]:
 def _split(found: Plan, today: str) -> Iterator[str]:
     del today
     yield "A Service of its own for the gateway, never a second port on the one that a mesh reads."
-    for row, made in splits(found):
-        where = escaped(str(row.use))
+    for made in splits(found):
+        where = escaped(str(made))
         yield ""
-        if made is None:
-            yield f"{where}: its selector is not at hand; write the Service by hand."
-            continue
-        told = escaped(", ".join(made.differs))
-        apart = f"to {told} they are two protocols of one port (AP027): keep it out of the mesh."
-        yield f"{where}: {apart if told else 'every mesh reads both alike.'}"
-        yield ""
-        yield from ("```yaml", *made.text.replace("```", "").splitlines(), "```")
+        if made.refused:
+            yield f"{where}: {escaped(made.refused)}."
+        elif not made.apart:
+            yield f"{where}: every mesh reads both alike."
+        else:
+            yield f"{where}: to {escaped(', '.join(made.differs))} the two are not the same."
+        yield from ("", *(f"- {escaped(mesh)}: {text}." for mesh, text in made.apart))
+        yield from (f"- {escaped(text)}." for text in made.told)
+        if made.documents:
+            yield from ("", *_fenced(made.text))
+
+
+def _fenced(text: str) -> Iterator[str]:
+    """YAML in a fence that nothing in it can close."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    yield from (f"{fence}yaml", *text.splitlines(), fence)
 
 
 def _order(found: Plan, today: str) -> Iterator[str]:

@@ -71,7 +71,8 @@ def retimed(proposal: Proposal, between: int) -> Proposal:
 
     The first phase stays where it is, and all keep their order and, as far as whole lines allow,
     their shares of the way, a line for each. It is read as `envoy-gateway+remove-in-6`. Raises
-    RulesetError where there are fewer lines than phases need, or a single phase, with no way to go.
+    RulesetError where there are fewer lines than phases need, or far too many, and for a single
+    phase, which has no way to go.
 
     >>> from protocol_analysis.proposals import proposal
     >>> [phase.release for phase in retimed(proposal("remove"), 6).phases]
@@ -85,10 +86,16 @@ the last, or more; 1 was asked for
     releases = [phase.release for phase in proposal.phases]
     steps = [lines_between(releases[0], release) for release in releases]
     least = len(releases) - 1
-    if between < least or (between and not least):
-        need = f"{least} lines between the first and the last, or more" if least else "no lines"
+    if between and not least:
+        told = "has a single phase, so there are no releases between a first and a last"
+        raise RulesetError(f"{proposal.name} {told}; leave the number out")
+    if between < least:
+        need = f"{least} lines between the first and the last, or more"
         told = f"{len(releases)} phases need {need}; {between} was asked for"
         raise RulesetError(f"{proposal.name}: {told}")
+    if between > _MOST:
+        told = f"{_MOST} lines between the first phase and the last are the most"
+        raise RulesetError(f"{proposal.name}: {told}; {between} was asked for")
     if between == steps[-1]:
         return proposal
     places = _spread(steps, between)

@@ -82,7 +82,7 @@ PLAN_SUPPORT_COLUMNS = {
     "state": "string",
 }
 REMAINING_COLUMNS = {"uses": "int64", "references": "int64"}
-SPLIT_COLUMNS = {"use": "string", "service": "string", "differs": "string"}
+SPLIT_COLUMNS = {"use": "string", "service": "string", "differs": "string", "note": "string"}
 WILD_EFFECT_COLUMNS = {
     "proposal": "string",
     "release": "string",
@@ -280,15 +280,22 @@ def remaining_table(rows: Sequence[Planned]) -> pd.DataFrame:
 
 
 def split_table(found: Plan) -> pd.DataFrame:
-    """The Services to add for the gateway alone, and the meshes that read them otherwise.
+    """The Services to add for the gateway alone, and the meshes to which they are not the same.
 
-    `SPLIT_COLUMNS`.
+    `note` says why there is none, and what to know of one. `SPLIT_COLUMNS`.
     """
-    rows = []
-    for row, made in splits(found):
-        name = made.manifest["metadata"]["name"] if made else ""
-        rows.append((str(row.use), name, ", ".join(made.differs) if made else ""))
-    return frame(rows, SPLIT_COLUMNS)
+    return frame(
+        (
+            (
+                str(made),
+                made.name,
+                ", ".join(made.differs),
+                "; ".join(filter(None, (made.refused, *made.told))),
+            )
+            for made in splits(found)
+        ),
+        SPLIT_COLUMNS,
+    )
 
 
 def wild_effect_table(rows: pd.DataFrame, proposals: Sequence[Proposal]) -> pd.DataFrame:
