@@ -25,7 +25,8 @@ READ = STATES[:2]
 STATUSES = ("ended", "supported", "due", "ahead")
 _AFTER = 2  # lines beyond the last phase: the last that read a value have ended by then
 _LAST = 6  # known lines that a projection stands on
-_MOST = 100  # lines ahead: 26 years of them
+_MOST = 100  # lines from the first phase to the last: 26 years of them
+_FARTHEST = 2 * _MOST  # lines ahead of today's
 _ON_PAPER = {"documentation", "release note"}  # no gateway that runs shows these
 
 
@@ -244,7 +245,7 @@ def _calendar(known: Ruleset, last: str) -> tuple[dict[str, date], dict[str, dat
         )
     newest = list(begins)[-1]
     ahead = max(lines_between(f"{newest}.0", last), 0) + _AFTER
-    if ahead > _MOST:
+    if ahead > _FARTHEST:
         raise RulesetError(f"{last} is {ahead - _AFTER} lines ahead; write one that is nearer")
     pace = median_low(b - a for a, b in pairwise(list(begins.values())[-_LAST:]))
     support = median_low([ends[name] - begins[name] for name in begins if name in ends][-_LAST:])
