@@ -29,6 +29,7 @@ def between(before: State, after: State, **cut: Any) -> list[Progress]:
 
 
 SHOP = route(path="/shop")  # no GRPCRoute can stand in for it
+METHODS = route(path="/shop.v1.Cart")  # which a GRPCRoute can match too
 CHART: dict[str, Any] = {"labels": {"helm.sh/chart": "s-1"}}
 BECAME: dict[str, tuple[list[Any], str, list[Any], str, str]] = {
     "rewritten": ([service(), route()], "rewrite", [service(H2C), route()], "done", H2C),
@@ -70,23 +71,23 @@ BECAME: dict[str, tuple[list[Any], str, list[Any], str, str]] = {
         H2C,
     ),
     "a GRPCRoute leads there": (
-        [service(), route(), IN_ISTIO],
+        [service(), METHODS, IN_ISTIO],
         "GRPCRoute",
         [service(), route("GRPCRoute"), IN_ISTIO],
         "done",
         "grpc",
     ),
     "an HTTPRoute goes on": (
-        [service(), route(), IN_ISTIO],
+        [service(), METHODS, IN_ISTIO],
         "GRPCRoute",
-        [service(), route(), IN_ISTIO],
+        [service(), METHODS, IN_ISTIO],
         "as before",
         "grpc",
     ),
     "rewritten where a GRPCRoute was wanted": (
-        [service(), route(), IN_ISTIO],
+        [service(), METHODS, IN_ISTIO],
         "GRPCRoute",
-        [service(H2C), route(), IN_ISTIO],
+        [service(H2C), METHODS, IN_ISTIO],
         "other value",
         H2C,
     ),
