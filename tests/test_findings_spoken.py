@@ -378,7 +378,7 @@ AP007 = [
             ("cilium", "main", ("warning",)),
             ("traefik", "3.5.3", ("error",)),
             ("traefik", "main", ("warning",)),
-            ("nginx-gateway-fabric", "2.7.0", ("error",)),
+            ("nginx-gateway-fabric", "2.7.0", ("warning",)),
             ("contour", "main", ()),
         )
     ),

@@ -45,7 +45,9 @@ def hint_missing(subject: Subject) -> Iterator[Found]:
         spoken = {clue.fact.upstream for clue in clues} - {"any"}
         asked = list(filter(None, map(grpc_asked, subject.matches(answer))))
         if spoken <= {"h2"} and (spoken or asked):
-            strong = bool(asked) or any(clue.clue.looks in _STRONG for clue in clues)
+            # Connect has the paths of gRPC, so a plain rule to the same port makes them weak.
+            only = bool(asked) and all(map(subject.is_for_grpc, _http_routes_to(subject, answer)))
+            strong = only or any(clue.clue.looks in _STRONG for clue in clues)
             said = [clue.found for clue in clues] + [f"the rule matches {what}" for what in asked]
             told = ", ".join(dict.fromkeys(said))
             text = f"{answer.route} reaches {port_name(answer)} over HTTP/1.1, "
@@ -55,6 +57,11 @@ def hint_missing(subject: Subject) -> Iterator[Found]:
             found = _of_reference(answer, text, grade="strong" if strong else "weak")
             remedy = f"use a GRPCRoute or declare kubernetes.io/h2c, and {_PROXIED}"
             yield replace(found, remedy=remedy) if in_vain else found
+
+
+def _http_routes_to(subject: Subject, answer: Resolution) -> list[Resolution]:
+    """The HTTPRoutes to the port of an answer."""
+    return [a for a in _to_the_port(subject, answer) if a.route.kind == "HTTPRoute"]
 
 
 def _not_inferred(subject: Subject) -> Iterator[Found]:
@@ -121,7 +128,9 @@ def grpc_over_tls(subject: Subject) -> Iterator[Found]:
         # Istio does where the port has said that it is gRPC, by its name too.
         manages = answer.implementation == "istio" and answer.upstream == "h2"
         # Of a policy that is not looked at for such a route the answer knows nothing.
-        if (answer.tls or subject.has_tls_policy(answer)) and not manages:
+        # Traefik does by https on the port; what it passes over is a policy.
+        by_value = answer.tls and answer.implementation != "traefik"
+        if (by_value or subject.has_tls_policy(answer)) and not manages:
             text = f"{who(answer)} does not speak gRPC over TLS to {port_name(answer)}"
             grade = "declared" if answer.app_protocol else "undeclared"
             found = _of_reference(answer, text, grade=grade)

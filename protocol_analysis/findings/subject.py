@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import cache, cached_property
+from importlib import resources
 from typing import Any
 
 from protocol_analysis.attaching import Attaching, Attachment
@@ -20,12 +23,13 @@ from protocol_analysis.model import (
     name_of,
     values_of,
 )
-from protocol_analysis.policies import Gateway, ListenerSet, RouteMatch
+from protocol_analysis.policies import Gateway, GatewayClass, ListenerSet, RouteMatch
 from protocol_analysis.readers import Reader, all_readers, base_of, gateway_of, reader_of
 from protocol_analysis.readings import resolve, who
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.rows import Rules
 from protocol_analysis.scope import Scope
+from protocol_analysis.sheets import rows_of
 from protocol_analysis.speaking import rules_of
 
 PortKey = tuple[Meta, int | None]
@@ -47,7 +51,7 @@ class Subject:
         release: str | None = None,
         meshes: Sequence[Reader | str] = (),
     ) -> None:
-        self.inventory = inventory
+        self.inventory = with_known_classes(inventory)
         self.reader = reader_of(implementation, release)
         self.meshes = all_readers(meshes, mesh=True)
 
@@ -192,12 +196,45 @@ def grpc_asked(match: RouteMatch) -> str:
     >>> grpc_asked(RouteMatch(rule=0, path="/shop.v1.Orders/List"))
     '/shop.v1.Orders/List'
     """
-    typed = (
-        f"{name} {value}"
-        for name, value in match.headers
-        if name == "content-type" and _GRPC_TYPE.match(value)
-    )
-    return match.path if _GRPC_PATH.fullmatch(match.path) else next(typed, "")
+    types = [value for name, value in match.headers if name == "content-type"]
+    if types:  # gRPC-Web and Connect have the same paths, and live over HTTP/1.1
+        return f"content-type {types[0]}" if _GRPC_TYPE.match(types[0]) else ""
+    path = match.path
+    if match.way == "RegularExpression":
+        path = path.removeprefix("^").removesuffix("$").replace(r"\.", ".")
+    return match.path if _GRPC_PATH.fullmatch(path) else ""
+
+
+def with_known_classes(inventory: Inventory) -> Inventory:
+    """The manifests with the GatewayClasses that controllers make themselves, where one is named.
+
+    They are seldom in a repository, and say whose the Gateway is: `classes.yaml`, each with its
+    source.
+
+    >>> with_known_classes(Inventory()).gateway_classes
+    ()
+    """
+    there = {(c.meta.world, c.meta.name) for c in inventory.gateway_classes}
+    made = {
+        (gateway.meta.world, gateway.class_name): GatewayClass(
+            meta=replace(gateway.meta, kind="GatewayClass", namespace="", name=gateway.class_name),
+            controller=controller,
+        )
+        for gateway in inventory.gateways
+        if (gateway.meta.world, gateway.class_name) not in there
+        for pattern, controller in _classes()
+        if fnmatchcase(gateway.class_name, pattern)
+    }
+    classes = (*inventory.gateway_classes, *made.values())
+    return replace(inventory, gateway_classes=classes) if made else inventory
+
+
+@cache
+def _classes() -> list[tuple[str, str]]:
+    file = resources.files("protocol_analysis") / "findings" / "classes.yaml"
+    keys = {"class", "controller", "text", "source"}
+    rows = rows_of(file.read_text(encoding="utf-8"), f"findings/{file.name}", keys)
+    return [(row["class"], row["controller"]) for row in rows]
 
 
 def port_key(answer: Resolution) -> PortKey | None:
