@@ -24,6 +24,7 @@ from protocol_analysis.scope import Scope
 from protocol_analysis.speaking import rules_of
 
 AS_DECLARED = "\0"  # no manifest can hold it
+Beside = tuple[tuple[Port, str | None], ...]  # values by port
 _Led = tuple[object, int, str]  # an object or the name of one, a number, a transport
 
 
@@ -69,25 +70,27 @@ class Ear:
         policies: bool = True,
         route: str = "HTTPRoute",
         site: str = "",
+        beside: Beside = (),
     ) -> Resolution:
         """What is spoken to a port: with another value, by another reader, on another kind.
 
         `kind`: as if the port stood on a `Service` or a `ServiceImport`. Without `policies`, no
-        BackendTLSPolicy counts. `route` and `site` are where it is referred to.
+        BackendTLSPolicy counts. `route` and `site` are where it is referred to. `beside` are other
+        values on other ports of its number.
         """
         reader = by or self.reader
         if value == port.app_protocol and not port.rejected and not service.derived:
             value = AS_DECLARED
-        key = (service.meta, key_of(port), value, reader, kind, policies, route, site)
+        key = (service.meta, key_of(port), value, reader, kind, policies, route, site, beside)
         if key in self._heard:
             return self._heard[key]
         target = self._narrow(service, port)
-        if value != AS_DECLARED:
-            target = with_port(target, key_of(port), value)
+        values = (*beside, *([(key_of(port), value)] if value != AS_DECLARED else ()))
+        target = with_ports(target, values)
         if kind:
             group = MCS if kind == "ServiceImport" else ""
             target = replace(target, meta=replace(target.meta, group=group, kind=kind))
-        near = self._near(target, service, port, value, policies=policies)
+        near = self._near(target, service, port, values, policies=policies)
         mine = next(each for each in target.ports if key_of(each) == key_of(port))
         if reader not in self._rules:
             self._rules[reader] = rules_of(reader)
@@ -102,6 +105,7 @@ class Ear:
                 policies=policies,
                 route=route,
                 site=site,
+                beside=self._carried(beside),
             )
         self._heard[key] = found
         return found
@@ -164,14 +168,18 @@ class Ear:
                 named = (ref.kind, ref.namespace, ref.name)
                 self._naming.setdefault((named, *port), []).append(answer)
 
-    def _narrow(self, service: Service, port: ServicePort) -> Service:
-        """A Service or ServiceImport with its ports of one number: others bear on nothing."""
+    def numbered(self, service: Service, port: ServicePort) -> tuple[ServicePort, ...]:
+        """The ports of an object with the number of one: a gateway may read the first of them."""
         if service.meta not in self._numbered:
             found: dict[int | None, list[ServicePort]] = {}
             for each in service.ports:
                 found.setdefault(each.number, []).append(each)
             self._numbered[service.meta] = {n: tuple(ports) for n, ports in found.items()}
-        ports = self._numbered[service.meta].get(port.number, ())
+        return self._numbered[service.meta].get(port.number, ())
+
+    def _narrow(self, service: Service, port: ServicePort) -> Service:
+        """A Service or ServiceImport with its ports of one number: others bear on nothing."""
+        ports = self.numbered(service, port)
         return service if len(ports) == len(service.ports) else replace(service, ports=ports)
 
     def _near(
@@ -179,7 +187,7 @@ class Ear:
         target: Service,
         original: Service,
         port: ServicePort,
-        value: str | None,
+        values: Beside,
         *,
         policies: bool,
     ) -> Inventory:
@@ -201,7 +209,7 @@ class Ear:
         around = self._around[space, *names]
         services = [s for s in around.services if s.meta not in (original.meta, target.meta)]
         if original.derived:
-            services = [self._following(s, original, port, value) for s in services]
+            services = [self._following(s, original, port, values) for s in services]
         if target.meta.kind == "Service":
             services.append(target)
         imports = (target,) if target.meta.kind == "ServiceImport" else ()
@@ -213,15 +221,16 @@ class Ear:
         )
 
     def _following(
-        self, service: Service, of: Service, port: ServicePort, value: str | None
+        self, service: Service, of: Service, port: ServicePort, values: Beside
     ) -> Service:
-        """The Service that is derived from an import, after the import's value."""
+        """The Service that is derived from an import, after the import's values."""
         if service.meta.name != of.derived:
             return service
-        found = self._narrow(service, port)
-        if value == AS_DECLARED:
-            return found
-        return with_port(found, key_of(port), self.controller.carries(value, "derived"))
+        return with_ports(self._narrow(service, port), self._carried(values))
+
+    def _carried(self, values: Beside) -> Beside:
+        """What the Service that is derived from an import has of its values."""
+        return tuple((key, self.controller.carries(value, "derived")) for key, value in values)
 
 
 def ears(clusters: Sequence[Cluster], controller: Controller | None = None) -> dict[str, Ear]:
@@ -238,8 +247,20 @@ def with_port(service: Service, wanted: Port, value: str | None) -> Service:
     >>> with_port(service, (8080, "TCP"), "grpc").ports[0].app_protocol
     'grpc'
     """
+    return with_ports(service, [(wanted, value)])
+
+
+def with_ports(service: Service, values: Sequence[tuple[Port, str | None]]) -> Service:
+    """The same with other values on several ports; without any it is the same object.
+
+    >>> from protocol_analysis.manifests import load
+    >>> service = load("data/sample/east/imports.yaml").service_imports[0]
+    >>> with_ports(service, []) is service
+    True
+    """
+    said = dict(values)
     ports = [
-        replace(p, app_protocol=value, rejected="") if key_of(p) == wanted else p
+        replace(p, app_protocol=said[key_of(p)], rejected="") if key_of(p) in said else p
         for p in service.ports
     ]
-    return replace(service, ports=tuple(ports))
+    return replace(service, ports=tuple(ports)) if said else service

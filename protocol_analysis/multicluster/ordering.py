@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections import ChainMap, Counter
 from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from protocol_analysis.coverage import readable
 from protocol_analysis.model import Inventory, Meta
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
-from protocol_analysis.multicluster.exporting import Port
+from protocol_analysis.multicluster.exporting import Port, key_of
 from protocol_analysis.multicluster.hearing import AS_DECLARED, ears, with_port
 from protocol_analysis.multicluster.mirroring import across_clusters
 from protocol_analysis.multicluster.sides import (
@@ -163,7 +164,10 @@ class _Search:
         for of in across_clusters(clusters):
             for port in ports_across(of):
                 for side in port.sides:
-                    for key in (side.key, side.cluster):
+                    # What is written on another port of its number may be read for it.
+                    alike = self.ears[side.cluster].numbered(side.service, side.port)
+                    places = {(*side.key[:2], key_of(each)) for each in alike}
+                    for key in (*places, side.cluster):
                         self.at.setdefault(key, set()).add(len(self.ports))
                 self.ports.append(port)
                 self.writers.append(writes_of(of, controller))
@@ -227,15 +231,23 @@ class _Search:
         port = replace(port, wanted=now.value(first))
         meant, by, count = self._word(first, now), self.writers[number], 0
         for side in others:
-            said, who = now.values.get(side.key, AS_DECLARED), now.readers[side.cluster]
-            found = amiss(self.ears[side.cluster], port, side, meant, by, said, who)
+            said = now.values.get(side.key, AS_DECLARED)
+            found = amiss(partial(self._said, side, now), port, side, meant, by, said)
             count += found.value + found.else_
         return count
 
     def _word(self, side: Side, now: _Now) -> str:
-        value = now.values.get(side.key, AS_DECLARED)
-        ear, by = self.ears[side.cluster], now.readers[side.cluster]
-        return word_of(ear.hear(side.service, side.port, value, by=by))
+        return self._said(side, now, now.values.get(side.key, AS_DECLARED))
+
+    def _said(self, side: Side, now: _Now, value: str | None, by: Reader | None = None) -> str:
+        """What is spoken to a side with a value, beside all others that were written by then."""
+        ear, (cluster, meta, own) = self.ears[side.cluster], side.key
+        alike = ear.numbered(side.service, side.port)
+        keys = [key for each in alike if (key := key_of(each)) != own] if len(alike) > 1 else []
+        places = ((cluster, meta, key) for key in keys)
+        beside = tuple((at[2], now.values[at]) for at in places if at in now.values)
+        reader = by or now.readers[side.cluster]
+        return word_of(ear.hear(side.service, side.port, value, by=reader, beside=beside))
 
     def _touched(self, move: Step) -> set[int]:
         if move.upgrade:
@@ -244,15 +256,15 @@ class _Search:
 
     def _disturbs(self, move: Step) -> str:
         """The mesh to which a value says something else than what stands there today."""
-        for cluster, meta, key, value in move.writes:
-            ear = self.ears[cluster]
+        then = self.now.after(move)
+        for cluster, meta, key, _ in move.writes:
             for number in self.at.get((cluster, meta, key), ()):
                 sides = self.ports[number].sides
-                side = next(s for s in sides if s.key == (cluster, meta, key))
-                for mesh in ear.cluster.meshes:
+                side = next(s for s in sides if s.key[:2] == (cluster, meta))
+                for mesh in self.ears[cluster].cluster.meshes:
                     words = [
-                        word_of(ear.hear(side.service, side.port, said, by=mesh))
-                        for said in (self.now.values.get(side.key, AS_DECLARED), value)
+                        self._said(side, now, now.values.get(side.key, AS_DECLARED), mesh)
+                        for now in (self.now, then)
                     ]
                     if words[0] != words[1]:
                         return f"{mesh} would speak {words[1]} to {side}, not {words[0]}"
@@ -339,5 +351,6 @@ def _named(port: Across, side: Side, clusters: Sequence[str] = ()) -> str:
     """The edit of a side; of the same Service in several clusters, with these."""
     meta, value = side.service.meta, port.wanted
     where = f"{meta.kind} {meta.namespace}/{meta.name}:{side.port.number}"
+    where += "" if side.port.transport == "TCP" else f"/{side.port.transport}"
     where += f" of {', '.join(clusters)}" if len(clusters) > 1 else ""
     return f"write {value} on {where}" if value else f"remove appProtocol of {where}"

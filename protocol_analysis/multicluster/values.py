@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
+from protocol_analysis.model import ServicePort
 from protocol_analysis.multicluster.controllers import Controller
-from protocol_analysis.multicluster.disagreeing import Disagreement, Met, disagreement, judged
+from protocol_analysis.multicluster.disagreeing import (
+    Disagreement,
+    Met,
+    disagreement,
+    judged,
+    numbered,
+)
+from protocol_analysis.multicluster.exporting import key_of
 from protocol_analysis.multicluster.hearing import AS_DECLARED, Ear
 from protocol_analysis.multicluster.merging import MergedPort, why_older
 from protocol_analysis.multicluster.sides import DERIVED, EXPORT, IMPORT, Across, Side, amiss
@@ -28,7 +37,7 @@ class Values:
         self, port: Across, merged: MergedPort, side: Side, meant: str
     ) -> Iterator[Disagreement]:
         """What is wrong with the value of a side that is not the first, then with its wire."""
-        found = amiss(self.heard[side.cluster], port, side, meant, self.controller)
+        found = amiss(partial(self._word, side), port, side, meant, self.controller)
         if found.value and side.side == EXPORT:
             yield self._overridden(port, merged, side, meant)
         elif found.value:
@@ -82,9 +91,11 @@ class Values:
             like = self._like(answer, port.sides[0])
             guilty = self._like(answer, side, right) != like
             met.append(Met(route=answer.route, here=word_of(answer), meant=like, guilty=guilty))
-        fault = self._fault(kind, port, merged, side)
         field = "BackendTLSPolicy" if kind == "tls" else "appProtocol"
-        fault = replace(fault, field=field, why=why)
+        fault = replace(self._fault(kind, port, merged, side), field=field, why=why)
+        if kind in ("conflict", "edited"):
+            found, wanted = map(_numbered, self._firsts(port, side))
+            fault = replace(fault, field="ports", found=found, wanted=wanted)
         return judged(fault, met, self._word(side), meant)
 
     def _cause(self, port: Across, side: Side, right: str | None, meant: str) -> tuple[str, str]:
@@ -99,6 +110,10 @@ class Values:
             if answer.outcome == "kind-not-read":
                 return "unread import", f"{ear.reader} takes no ServiceImport"
         spoken = word_of(answer)
+        if self._by_number(port, side, meant):
+            mine, theirs = map(_numbered, self._firsts(port, side))
+            why = f"the first port of a number is read: {mine} here, {theirs} in {winner.cluster}"
+            return "conflict" if side.side == EXPORT else "edited", why
         plain = word_of(ear.hear(service, here, right, policies=False))
         on_service = word_of(ear.hear(service, here, right, kind="Service", policies=False))
         there = word_of(older.hear(winner.service, winner.port, policies=False))
@@ -111,6 +126,23 @@ class Values:
             return "release skew", f"{ear.reader} in {side.cluster} speaks {spoken}, {other}"
         by = f"{meant} by those of {winner.cluster}"
         return "tls", f"{spoken} by the policies of {side.cluster}, {by}"
+
+    def _firsts(self, port: Across, side: Side) -> list[ServicePort]:
+        """The first port of the number, on a side and on the oldest export."""
+        sides = (side, port.sides[0])
+        return [self.heard[s.cluster].numbered(s.service, s.port)[0] for s in sides]
+
+    def _by_number(self, port: Across, side: Side, meant: str) -> bool:
+        """Whether it is not spoken what is meant for another port of the same number."""
+        mine, theirs = self._firsts(port, side)
+        ear, here = self.heard[side.cluster], side.port
+        own = {key_of(mine), key_of(theirs)} == {port.key}
+        if own or _numbered(mine) == _numbered(theirs):
+            return False
+        value = theirs.app_protocol
+        keys = [key_of(each) for each in ear.numbered(side.service, here)]
+        beside = tuple((key, value) for key in keys if key != port.key)
+        return word_of(ear.hear(side.service, here, value, beside=beside)) == meant
 
     def _fault(self, kind: str, port: Across, merged: MergedPort, side: Side) -> Disagreement:
         return disagreement(
@@ -154,3 +186,8 @@ class Values:
         ear, site = self.heard[side.cluster], answer.ref.site
         heard = ear.hear(side.service, side.port, value, route=answer.route.kind, site=site)
         return word_of(heard)
+
+
+def _numbered(port: ServicePort) -> str:
+    """A port and what it declares: `80/UDP kubernetes.io/h2c`."""
+    return f"{numbered(port)} {port.app_protocol or ''}".rstrip()
