@@ -45,11 +45,23 @@ def imported(*ports: Port, **meta: Any) -> Object:
     return of(f"{MCS}/v1alpha1", "ServiceImport", "x", {"spec": spec}, **meta)
 
 
-def route(kind: str = "HTTPRoute", number: int = 80, to: str = "import", name: str = "x") -> Object:
-    """A route to the import, or to a Service."""
+def route(
+    kind: str = "HTTPRoute", number: int = 80, to: str = "import", name: str = "x", **more: Any
+) -> Object:
+    """A route to the import, or to a Service; its parents, and more of its reference."""
+    parents = more.pop("parents", [])
     ref = {"name": name, "port": number}
     ref |= {"group": MCS, "kind": "ServiceImport"} if to == "import" else {}
-    return of(GATEWAY, kind, "r", {"spec": {"rules": [{"backendRefs": [ref]}]}})
+    rules = [{"backendRefs": [ref | more]}]
+    return of(GATEWAY, kind, "r", {"spec": {"parentRefs": parents, "rules": rules}})
+
+
+def gateway(listener: str = "web") -> Object:
+    spec = {
+        "gatewayClassName": "eg",
+        "listeners": [{"name": listener, "port": 80, "protocol": "HTTP"}],
+    }
+    return of(GATEWAY, "Gateway", "g", {"spec": spec})
 
 
 def tls(kind: str = "ServiceImport") -> Object:

@@ -182,7 +182,7 @@ class _Table:
     def _unknown(self) -> Iterator[Propagation]:
         """References to a ServiceImport that no cluster at hand has, or exports to."""
         for cluster in sorted(self.heard):
-            for key, refs in self.heard[cluster].wants(*self.of.name[:2]).items():
+            for key, refs in self.heard[cluster].wants(self.of.name).items():
                 fault = self.faults.unknown_import(cluster, key, refs)
                 yield self._row(cluster, IMPORT, key, [fault], word=NO_IMPORT)
 
@@ -211,7 +211,7 @@ class _Table:
         """A side of a cluster; without `of` it has nothing, and `word` says so."""
         ear = self.heard[cluster]
         said = ear.hear(of.service, of.port) if of else None
-        led = ear.leading(of.service, of.port) if of else ear.wants(*self.of.name[:2]).get(port, ())
+        led = ear.leading(of.service, of.port) if of else ear.called(self.of.name, port)
         return Propagation(
             cluster=cluster,
             side=side,
@@ -233,6 +233,6 @@ class _Table:
 
 def _unknown(known: Sequence[Shared], heard: Mapping[str, Ear]) -> list[Shared]:
     """Names that references mean, and that no cluster at hand exports or imports."""
-    names = {each.name[:2] for each in known}
+    names = {each.name for each in known}
     wanted = {name for ear in heard.values() for name in ear.wanted}
-    return [Shared(name=(*name, MCS)) for name in sorted(wanted - names)]
+    return [Shared(name=name) for name in sorted(wanted - names)]
