@@ -188,6 +188,25 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
         },
         [("c", "lost", "error", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken where h2 is")],
     ),
+    "a derived Service without the port": (
+        {
+            "a": [service(port(80), port(81)), export(T1)],
+            "c@cilium-app-protocol:v1.16.0": [
+                imported(port(80), port(81), annotations=DERIVED),
+                service(port(81), name="derived-abc"),
+                route(),
+            ],
+            "d": [
+                imported(port(80), port(81), annotations=DERIVED),
+                service(port(81), name="derived-abc"),
+                route(),
+            ],
+        },
+        [
+            ("c", "missing port", "error", "port", "1 references of routes lead nowhere: http/1.1"),
+            ("d", "missing port", "warning", "port", "no reference leads there today"),
+        ],
+    ),
     "a mirror Service": (
         {
             "a": [service(port(80, H2C), labels={"mirror.linkerd.io/exported": "true"})],

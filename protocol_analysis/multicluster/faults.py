@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from protocol_analysis.model import Meta, Position, ServicePort
+from protocol_analysis.model import Meta, Position, Service, ServicePort
 from protocol_analysis.multicluster.controllers import Controller
 from protocol_analysis.multicluster.disagreeing import Disagreement, disagreement, numbered
 from protocol_analysis.multicluster.exporting import Export, Import, Port, Shared
@@ -119,14 +119,19 @@ class Faults:
             meets=f"no request to it reaches the pods of {export.cluster}",
         )
 
-    def missing_port(self, found: Import, port: MergedPort, meant: str) -> Disagreement:
-        """A port that is exported, on an import that does not have it."""
+    def missing_port(
+        self, found: Import, service: Service, port: MergedPort, meant: str
+    ) -> Disagreement:
+        """A port that is exported, on an import that lacks it, or the Service derived from one."""
         wanted = self.heard[found.cluster].called(self.of.name, port.key)
+        if service is found.derived:
+            # Whoever reads the import itself does not miss it there.
+            wanted = [answer for answer in wanted if not answer.sent]
         return disagreement(
             "missing port",
             found.cluster,
-            found.service.meta,
-            found.service.meta.position,
+            service.meta,
+            service.meta.position,
             port=port.port,
             field="port",
             wanted=numbered(port.port),

@@ -21,6 +21,7 @@ from protocol_analysis.multicluster.hearing import Ear, ears
 from protocol_analysis.multicluster.merging import MergedPort
 from protocol_analysis.multicluster.mirroring import across_clusters
 from protocol_analysis.multicluster.sides import (
+    DERIVED,
     EXPORT,
     IMPORT,
     Across,
@@ -174,8 +175,11 @@ class _Table:
         for cluster in sorted(self.heard):
             found = self.imports.get(cluster)
             if found and not found.port(port.key):
-                fault = self.faults.missing_port(found, port, meant)
+                fault = self.faults.missing_port(found, found.service, port, meant)
                 yield row(cluster, IMPORT, port.key, [fault])
+            elif found and found.derived and not found.derived_port(port.key):
+                fault = self.faults.missing_port(found, found.derived, port, meant)
+                yield row(cluster, DERIVED, port.key, [fault])
             elif not found and (missing := self.faults.missing_import(cluster, port)):
                 yield row(cluster, IMPORT, port.key, [missing], word=NO_IMPORT)
 
@@ -212,6 +216,8 @@ class _Table:
         ear = self.heard[cluster]
         said = ear.hear(of.service, of.port) if of else None
         led = ear.leading(of.service, of.port) if of else ear.called(self.of.name, port)
+        if not of and side == DERIVED:
+            led = [answer for answer in led if not answer.sent]
         return Propagation(
             cluster=cluster,
             side=side,

@@ -131,10 +131,5 @@ def _imports(imports: tuple[Import, ...], key: Port) -> Iterator[Side]:
     for each in imports:
         if here := each.port(key):
             yield Side(cluster=each.cluster, side=IMPORT, service=each.service, port=here)
-        there = (
-            next((p for p in each.derived.ports if key_of(p) == key), None)
-            if each.derived
-            else None
-        )
-        if each.derived and there:
+        if each.derived and (there := each.derived_port(key)):
             yield Side(cluster=each.cluster, side=DERIVED, service=each.derived, port=there)

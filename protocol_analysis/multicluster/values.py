@@ -42,8 +42,13 @@ class Values:
             yield self._overridden(port, merged, side, meant)
         elif found.value:
             yield self._lost_or_edited(port, merged, side, found.right, meant)
-        if found.else_:
+        if found.else_ and not self._passed_on(side, found.right):
             yield self._otherwise(port, merged, side, found.right, meant)
+
+    def _passed_on(self, side: Side, value: str | None) -> bool:
+        """Whether the port is missing on the Service that is read for the import: told there."""
+        answer = self.heard[side.cluster].hear(side.service, side.port, value)
+        return side.side == IMPORT and answer.outcome == "no-port"
 
     def _overridden(self, port: Across, merged: MergedPort, side: Side, meant: str) -> Disagreement:
         """What a younger export declares: who reaches its pods through an import, and at home."""
