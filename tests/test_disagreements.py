@@ -13,14 +13,12 @@ from protocol_analysis.tables import propagation_matrix
 from tests.disagreeing import (
     DERIVED,
     H2C,
-    MCS,
     T1,
     T2,
     Object,
     Told,
     agree,
     export,
-    gateway,
     imported,
     port,
     route,
@@ -336,39 +334,6 @@ def test_what_is_told_by_controller(
     controller: str, clusters: dict[str, list[Object]], wanted: list[Told], tmp_path: Path
 ) -> None:
     agree(told(propagation(world(tmp_path, clusters), controller)), wanted)
-
-
-NONE = [{"name": "g", "sectionName": "none"}]
-# Routes by which nothing is sent to an import.
-SILENT: dict[str, list[Object]] = {
-    "weight 0": [route(weight=0)],
-    "no such listener": [route(parents=NONE), gateway()],
-    "no ReferenceGrant": [
-        route(namespace="shop") | {"metadata": {"name": "r", "namespace": "far"}}
-    ],
-    "another group": [route(group="net.gke.io")],
-}
-
-
-@pytest.mark.parametrize("objects", SILENT.values(), ids=SILENT)
-@pytest.mark.parametrize("mine", [[imported(port(80))], []], ids=["lost", "missing"])
-def test_routes_that_send_nothing(
-    objects: list[Object], mine: list[Object], tmp_path: Path
-) -> None:
-    """They make no fault an error, whether the import lost its value or is missing."""
-    clusters = {"a": [service(port(80, H2C)), export(T1)], "c": [*mine, *objects]}
-    rows = propagation(world(tmp_path, clusters))
-    faults = [fault for row in rows for fault in row.faults]
-    assert {fault.severity for fault in faults} == {"warning"}
-    assert sum(row.routes for row in rows if row.name[2] == MCS) == 0
-
-
-@pytest.mark.parametrize("mine", [[imported(port(80))], []], ids=["lost", "missing"])
-def test_the_same_with_a_listener(mine: list[Object], tmp_path: Path) -> None:
-    web = [route(parents=[{"name": "g", "sectionName": "web"}]), gateway()]
-    clusters = {"a": [service(port(80, H2C)), export(T1)], "c": [*mine, *web]}
-    (row,) = [row for row in propagation(world(tmp_path, clusters)) if row.faults]
-    assert (row.faults[0].severity, row.routes) == ("error", 1)
 
 
 def test_what_is_left_out_is_compared_with_nothing(tmp_path: Path) -> None:

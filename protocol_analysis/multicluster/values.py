@@ -52,22 +52,40 @@ class Values:
 
     def _overridden(self, port: Across, merged: MergedPort, side: Side, meant: str) -> Disagreement:
         """What a younger export declares: who reaches its pods through an import, and at home."""
-        home, cluster = self.heard[side.cluster], side.cluster
-        at_home = [word_of(answer) for answer in home.leading(side.service, side.port)]
-        met = []
+        met, at_home = self._through(port, side), self._leading(side)
+        usual = word_of(at_home[0]) if at_home else self._word(side)
+        guilty = self._word(side) != self._word(side, port.wanted)
+        fault = self._fault("overridden", port, merged, side)
+        fault = judged(fault, met, meant, usual, guilty=guilty)
+        if met:
+            return _at_home(fault, side)
+        if alike := next((each for each in at_home if word_of(each) == meant), None):
+            return replace(fault, meets=f"nothing: {alike.route} speaks {meant} at home too")
+        if meant == usual:
+            return fault
+        if not guilty:
+            return replace(fault, meets=f"nothing: {usual} would be spoken at home without it too")
+        pods = f"the pods of {side.cluster} would be spoken {meant} through the import"
+        return replace(fault, meets=f"no reference leads there today; {pods}, {usual} at home")
+
+    def _through(self, port: Across, side: Side, *, by_value: bool = True) -> list[Met]:
+        """The references to imports, by which the pods of an export are reached, and those at home.
+
+        Guilty is its value, or not `by_value` whatever else makes the difference.
+        """
+        met, at_home = [], self._leading(side)
         for each in port.sides:
             for answer in self._leading(each) if each.side != EXPORT else ():
-                here, own = word_of(answer), at_home or [self._like(answer, side)]
-                if answer.sent:
-                    like = here if here in own else own[0]
-                    met.append(Met(route=answer.route, here=here, meant=like))
-        usual = at_home[0] if at_home else self._word(side)
-        fault = judged(self._fault("overridden", port, merged, side), met, meant, usual)
-        if met or meant == usual:
-            said = fault.meets.replace("is meant", f"is spoken to the pods of {cluster} at home")
-            return replace(fault, meets=said)
-        text = f"the pods of {cluster} would be spoken {meant} through the import, {usual} at home"
-        return replace(fault, meets=f"no reference leads there today; {text}")
+                if not answer.sent:
+                    continue
+                here = word_of(answer)
+                own = {word_of(led): led for led in reversed(at_home)}
+                like = own.get(here, at_home[0] if at_home else answer)
+                usual, mended = self._like(like, side), self._like(like, side, port.wanted)
+                guilty = mended != (usual if by_value else here)
+                usual = word_of(like) if at_home else usual
+                met.append(Met(route=answer.route, here=here, meant=usual, guilty=guilty))
+        return met
 
     def _lost_or_edited(
         self, port: Across, merged: MergedPort, side: Side, right: str | None, meant: str
@@ -101,6 +119,11 @@ class Values:
         if kind in ("conflict", "edited"):
             found, wanted = map(_numbered, self._firsts(port, side))
             fault = replace(fault, field="ports", found=found, wanted=wanted)
+        if kind == "tls" and side.side == EXPORT:
+            # Imports know nothing of the policies by which its pods are reached at home.
+            through = self._through(port, side, by_value=False)
+            if any(each.guilty and each.here != each.meant for each in through):
+                return _at_home(judged(fault, through, meant, self._word(side)), side)
         return judged(fault, met, self._word(side), meant)
 
     def _cause(self, port: Across, side: Side, right: str | None, meant: str) -> tuple[str, str]:
@@ -191,6 +214,12 @@ class Values:
         ear, site = self.heard[side.cluster], answer.ref.site
         heard = ear.hear(side.service, side.port, value, route=answer.route.kind, site=site)
         return word_of(heard)
+
+
+def _at_home(fault: Disagreement, side: Side) -> Disagreement:
+    """A fault that is told by what is spoken to the pods of an export in its own cluster."""
+    said = fault.meets.replace("is meant", f"is spoken to the pods of {side.cluster} at home")
+    return replace(fault, meets=said)
 
 
 def _numbered(port: ServicePort) -> str:
