@@ -44,6 +44,29 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
             ),
         ],
     ),
+    "a mesh at home that passes bytes on": (
+        {
+            "a@linkerd:v2.18.0": [service(port(80, "grpc")), export(T1)],
+            "c": [imported(port(80, "grpc")), route()],
+        },
+        [
+            (
+                "c",
+                "release skew",
+                "warning",
+                "appProtocol",
+                "HTTPRoute shop/r: h2 is spoken where tc",
+            )
+        ],
+    ),
+    "a mesh that passes on what another export declares": (
+        {
+            "a@linkerd:v2.18.0": [service(port(80, "http")), export(T1)],
+            "b@linkerd:v2.18.0": [service(port(80, "grpc")), export(T2), route(to="Service")],
+            "c": [imported(port(80, "http")), route()],
+        },
+        [("b", "overridden", "warning", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken whe")],
+    ),
     "only a GRPCRoute at home": (
         {
             "a": [service(port(80, "grpc")), export(T1)],

@@ -83,8 +83,8 @@ class Values:
                 like = own.get(here, at_home[0] if at_home else answer)
                 usual, mended = self._like(like, side), self._like(like, side, port.wanted)
                 guilty = mended != (usual if by_value else here)
-                usual = word_of(like) if at_home else usual
-                met.append(Met(route=answer.route, here=here, meant=usual, guilty=guilty))
+                like = like if at_home else self._alike(answer, side)
+                met.append(_met(answer, like, guilty=guilty))
         return met
 
     def _lost_or_edited(
@@ -92,10 +92,9 @@ class Values:
     ) -> Disagreement:
         """A value that is not what the exports give, or what a controller made of that."""
         met = [
-            Met(
-                route=answer.route,
-                here=word_of(answer),
-                meant=self._like(answer, port.sides[0]),
+            _met(
+                answer,
+                self._alike(answer, port.sides[0]),
                 guilty=self._like(answer, side, right) != self._like(answer, side),
             )
             for answer in self._leading(side)
@@ -111,9 +110,9 @@ class Values:
         kind, why = self._cause(port, side, right, meant)
         met = []
         for answer in self._leading(side):
-            like = self._like(answer, port.sides[0])
-            guilty = self._like(answer, side, right) != like
-            met.append(Met(route=answer.route, here=word_of(answer), meant=like, guilty=guilty))
+            like = self._alike(answer, port.sides[0])
+            guilty = self._like(answer, side, right) != word_of(like)
+            met.append(_met(answer, like, guilty=guilty))
         field = "BackendTLSPolicy" if kind == "tls" else "appProtocol"
         fault = replace(self._fault(kind, port, merged, side), field=field, why=why)
         if kind in ("conflict", "edited"):
@@ -211,9 +210,19 @@ class Values:
 
     def _like(self, answer: Resolution, side: Side, value: str | None = AS_DECLARED) -> str:
         """What a reference of the same kind is spoken to a side, in the side's own cluster."""
+        return word_of(self._alike(answer, side, value))
+
+    def _alike(self, answer: Resolution, side: Side, value: str | None = AS_DECLARED) -> Resolution:
+        """The same with its reasons."""
         ear, site = self.heard[side.cluster], answer.ref.site
-        heard = ear.hear(side.service, side.port, value, route=answer.route.kind, site=site)
-        return word_of(heard)
+        return ear.hear(side.service, side.port, value, route=answer.route.kind, site=site)
+
+
+def _met(answer: Resolution, like: Resolution, *, guilty: bool) -> Met:
+    """A reference, and one like it where the port is exported."""
+    here, meant = word_of(answer), word_of(like)
+    opaque = any(each.mesh and word_of(each) == "tcp" for each in (answer, like))
+    return Met(route=answer.route, here=here, meant=meant, guilty=guilty, opaque=opaque)
 
 
 def _at_home(fault: Disagreement, side: Side) -> Disagreement:
