@@ -1,10 +1,10 @@
 """An order of edits and of upgrades in which no step parts two sides that were spoken alike. Pure.
 
-A step is safe where all sides of a port that had one wire before it have one wire after it, and
-where the table that `propagation` makes counts no more disagreements than before. Safe steps are
-taken one after the other, edits before upgrades, until none is left or none is safe; a step that is
-never safe is named with what it would part. That is a search without going back: it proves each
-order that it finds, not that there is none where it finds none.
+A step is safe where all sides of a port that had one wire before it have one wire after it, behind
+an HTTPRoute and behind what else leads to them, and where the table that `propagation` makes counts
+no more disagreements than before. Safe steps are taken one after the other, edits before upgrades,
+until none is left or none is safe; a step that is never safe is named with what it would part. That
+is a search without going back: it proves each order that it finds, not that there is none.
 
 Another value is written on all exports of a port in one step, and on the imports, since controllers
 follow: whoever has another value than the oldest export is one disagreement more.
@@ -39,6 +39,9 @@ from protocol_analysis.releases import release_key
 from protocol_analysis.speaking import rules_of
 
 _Place = tuple[str, Meta, Port]  # cluster, object, port
+_Way = tuple[str, str]  # kind of the route, and the site of the reference
+_Compared = tuple[str, Sequence[Side], list[str], list[str]]  # way, sides, words now and then
+_PLAIN = ("HTTPRoute", "")  # how every side is compared, whatever leads there
 Write = tuple[str, Meta, Port, str | None]  # cluster, object, port, value
 
 
@@ -171,6 +174,7 @@ class _Search:
                         self.at.setdefault(key, set()).add(len(self.ports))
                 self.ports.append(port)
                 self.writers.append(writes_of(of, controller))
+        self.led: dict[int, dict[_Way, list[Side]]] = {}
         self.words = [self.heard(number, self.now) for number in range(len(self.ports))]
         self.faults = [self.count(number, self.now) for number in range(len(self.ports))]
         self.left = sum(map(apart, self.words))  # pairs of sides
@@ -198,14 +202,14 @@ class _Search:
         """What a step would part or add: the first of it; "" where it is safe."""
         then = self.now.after(move)
         for number in sorted(self._touched(move)):
-            port, before = self.ports[number], self.words[number]
-            after = self.heard(number, then)
+            port = self.ports[number]
             where = f"{port.of}:{port.key[0]}"
-            first: dict[str, int] = {}
-            for at, (old, new) in enumerate(zip(before, after, strict=True)):
-                one = first.setdefault(old, at)
-                if after[one] != new:
-                    return f"{where}: {port.sides[one]} {after[one]}, {port.sides[at]} {new}"
+            for by, sides, before, after in self._compared(number, then):
+                first: dict[str, tuple[Side, str]] = {}
+                for side, old, new in zip(sides, before, after, strict=True):
+                    one, word = first.setdefault(old, (side, new))
+                    if word != new:
+                        return f"{where}{by}: {one} {word}, {side} {new}"
             if (count := self.count(number, then)) > self.faults[number]:
                 return f"{where}: {count} disagreements, {self.faults[number]} before"
         return self._disturbs(move)
@@ -222,6 +226,30 @@ class _Search:
         """What is spoken to each side of a port."""
         return [self._word(side, now) for side in self.ports[number].sides]
 
+    def _compared(self, number: int, then: _Now) -> Iterator[_Compared]:
+        """What is spoken to the sides of a port now and then; also by routes of other kinds.
+
+        Those are asked of the sides that they lead to, and of the first, which is what is meant.
+        """
+        sides = self.ports[number].sides
+        yield "", sides, self.words[number], self.heard(number, then)
+        if number not in self.led:
+            self.led[number] = self._led(number)
+        for route, led in self.led[number].items():
+            now, after = ([self._word(side, at, route) for side in led] for at in (self.now, then))
+            yield f" behind {' '.join(filter(None, route))}", led, now, after
+
+    def _led(self, number: int) -> dict[_Way, list[Side]]:
+        """The sides of a port that each other kind of reference leads to, after the first side."""
+        first, *others = self.ports[number].sides
+        found: dict[_Way, list[Side]] = {}
+        for side in (first, *others):
+            leading = self.ears[side.cluster].leading(side.service, side.port)
+            ways = {(answer.route.kind, answer.ref.site) for answer in leading}
+            for way in sorted(ways - {_PLAIN}):
+                found.setdefault(way, [first]).extend([side] if side is not first else [])
+        return found
+
     def count(self, number: int, now: _Now) -> int:
         """How many disagreements the table has about values and wires of a port."""
         port = self.ports[number]
@@ -236,10 +264,17 @@ class _Search:
             count += found.value + found.else_
         return count
 
-    def _word(self, side: Side, now: _Now) -> str:
-        return self._said(side, now, now.values.get(side.key, AS_DECLARED))
+    def _word(self, side: Side, now: _Now, way: _Way = _PLAIN) -> str:
+        return self._said(side, now, now.values.get(side.key, AS_DECLARED), way=way)
 
-    def _said(self, side: Side, now: _Now, value: str | None, by: Reader | None = None) -> str:
+    def _said(
+        self,
+        side: Side,
+        now: _Now,
+        value: str | None,
+        by: Reader | None = None,
+        way: _Way = _PLAIN,
+    ) -> str:
         """What is spoken to a side with a value, beside all others that were written by then."""
         ear, (cluster, meta, own) = self.ears[side.cluster], side.key
         alike = ear.numbered(side.service, side.port)
@@ -247,7 +282,16 @@ class _Search:
         places = ((cluster, meta, key) for key in keys)
         beside = tuple((at[2], now.values[at]) for at in places if at in now.values)
         reader = by or now.readers[side.cluster]
-        return word_of(ear.hear(side.service, side.port, value, by=reader, beside=beside))
+        route, site = way
+        return word_of(
+            ear.hear(
+                *(side.service, side.port, value),
+                by=reader,
+                route=route,
+                site=site,
+                beside=beside,
+            )
+        )
 
     def _touched(self, move: Step) -> set[int]:
         if move.upgrade:
