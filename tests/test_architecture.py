@@ -73,7 +73,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "multicluster": {
         *CORE,
         *("sheets", "readers", "readings", "speaking", "coverage", "reading", "rulebook"),
-        "manifests",
+        *("attaching", "manifests"),
     },
     "stories": {*CORE, "edits", "readings", "compare", "upgrade", "reading"},
     "explain": {*CORE, "readings", "proof"},

@@ -2,84 +2,37 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from protocol_analysis.multicluster.ordering import applied, safe_order
-from protocol_analysis.multicluster.propagation import Propagation, propagation
+from protocol_analysis.multicluster.propagation import propagation
 from protocol_analysis.multicluster.telling import imports_by_field
-from protocol_analysis.reading import Cluster, read
 from protocol_analysis.tables import propagation_matrix
+from tests.disagreeing import (
+    DERIVED,
+    H2C,
+    T1,
+    T2,
+    Object,
+    Told,
+    agree,
+    export,
+    imported,
+    port,
+    route,
+    service,
+    tls,
+    told,
+    world,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-H2C, GATEWAY = "kubernetes.io/h2c", "gateway.networking.k8s.io/v1"
-MCS = "multicluster.x-k8s.io"
-T1, T2 = "2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z"
-DERIVED = {"multicluster.kubernetes.io/derived-service": "derived-abc"}
-Object = dict[str, Any]
-Port = dict[str, Any]
-
-
-def port(number: int = 80, value: str | None = None, **more: str) -> Port:
-    """A port; a name of its own unless it is told."""
-    return {
-        "port": number,
-        "name": f"p{number}",
-        **({"appProtocol": value} if value else {}),
-        **more,
-    }
-
-
-def service(*ports: Port, name: str = "x", spec: Object | None = None, **meta: Any) -> Object:
-    spec = {"ports": list(ports), **(spec or {})}
-    return of("v1", "Service", name, {"spec": spec}, **meta)
-
-
-def export(created: str = "") -> Object:
-    return of(f"{MCS}/v1alpha1", "ServiceExport", "x", creationTimestamp=created)
-
-
-def imported(*ports: Port, **meta: Any) -> Object:
-    spec = {"type": "ClusterSetIP", "ports": list(ports)}
-    return of(f"{MCS}/v1alpha1", "ServiceImport", "x", {"spec": spec}, **meta)
-
-
-def route(kind: str = "HTTPRoute", number: int = 80, to: str = "import", name: str = "x") -> Object:
-    """A route to the import, or to a Service."""
-    ref = {"name": name, "port": number}
-    ref |= {"group": MCS, "kind": "ServiceImport"} if to == "import" else {}
-    return of(GATEWAY, kind, "r", {"spec": {"rules": [{"backendRefs": [ref]}]}})
-
-
-def tls(kind: str = "ServiceImport") -> Object:
-    group = MCS if kind == "ServiceImport" else ""
-    spec = {"targetRefs": [{"group": group, "kind": kind, "name": "x"}]}
-    return of(GATEWAY, "BackendTLSPolicy", "t", {"spec": spec})
-
-
-def of(version: str, kind: str, name: str, body: Object | None = None, **meta: Any) -> Object:
-    meta = {"name": name, "namespace": "shop", **meta}
-    return {"apiVersion": version, "kind": kind, "metadata": meta, **(body or {})}
-
-
-def world(folder: Path, clusters: dict[str, list[Object]]) -> tuple[Cluster, ...]:
-    """Clusters as `name@implementation:release`, each with its objects in a file."""
-    paths = {}
-    for named, items in clusters.items():
-        name, _, reader = named.partition("@")
-        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-        (folder / f"{name}.json").write_text(text, encoding="utf-8")
-        paths[name] = f"{folder / name}.json@{reader or 'envoy-gateway:v1.9.0'}"
-    return read(paths).clusters
-
-
 # What east exports and by when, and what the others have; each fault as cluster, kind, severity,
 # field, and how what a request meets begins.
-Told = tuple[str, str, str, str, str]
 CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
     "a port that is left out is no side of the other": (
         {
@@ -127,6 +80,13 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
             ],
         },
         [("c", "dead import", "warning", "appProtocol", "no reference leads there today; http/1.")],
+    ),
+    "the first port of a number is read for all": (
+        {
+            "a": [service(port(80), port(80, H2C, name="u", protocol="UDP")), export(T1)],
+            "c": [imported(port(80, H2C, name="u", protocol="UDP"), port(80)), route()],
+        },
+        [("c", "edited", "error", "ports", "HTTPRoute shop/r: h2 is spoken where http/1.1 is me")],
     ),
     "what is declared otherwise, and called by GRPCRoute at home": (
         {
@@ -225,6 +185,25 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
             ],
         },
         [("c", "lost", "error", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken where h2 is")],
+    ),
+    "a derived Service without the port": (
+        {
+            "a": [service(port(80), port(81)), export(T1)],
+            "c@cilium-app-protocol:v1.16.0": [
+                imported(port(80), port(81), annotations=DERIVED),
+                service(port(81), name="derived-abc"),
+                route(),
+            ],
+            "d": [
+                imported(port(80), port(81), annotations=DERIVED),
+                service(port(81), name="derived-abc"),
+                route(),
+            ],
+        },
+        [
+            ("c", "missing port", "error", "port", "1 references of routes lead nowhere: http/1.1"),
+            ("d", "missing port", "warning", "port", "no reference leads there today"),
+        ],
     ),
     "a mirror Service": (
         {
@@ -341,26 +320,11 @@ BY_CONTROLLER: dict[str, tuple[str, dict[str, list[Object]], list[Told]]] = {
 }
 
 
-def told(rows: list[Propagation]) -> list[Told]:
-    return [
-        (fault.cluster, fault.kind.kind, fault.severity, fault.field, fault.meets)
-        for row in rows
-        for fault in row.faults
-    ]
-
-
 @pytest.mark.parametrize(("clusters", "wanted"), CASES.values(), ids=CASES)
 def test_what_is_told(
     clusters: dict[str, list[Object]], wanted: list[Told], tmp_path: Path
 ) -> None:
     agree(told(propagation(world(tmp_path, clusters))), wanted)
-
-
-def agree(found: list[Told], wanted: list[Told]) -> None:
-    """What a request meets is told by its beginning."""
-    assert [each[:4] for each in found] == [each[:4] for each in wanted]
-    for has, should in zip(found, wanted, strict=True):
-        assert has[4].startswith(should[4])
 
 
 @pytest.mark.parametrize(

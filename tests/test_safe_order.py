@@ -11,6 +11,7 @@ from protocol_analysis.multicluster.ordering import Step, apart, applied, safe_o
 from protocol_analysis.multicluster.propagation import propagation
 from protocol_analysis.multicluster.telling import never_worse, prefixes
 from protocol_analysis.reading import Cluster, read
+from tests.disagreeing import export, imported, port, route, service, world
 from tests.fleet_faults import fleet
 from tests.fleets import a_cluster
 
@@ -147,6 +148,38 @@ def test_where_there_is_no_order_it_is_said() -> None:
         ("c", "upgrade to v1.9.0", 0),
     ]
     assert steps[0].blocked == "shop/cart:80: ServiceImport of b h2, ServiceImport of c http/1.1"
+
+
+def test_a_value_that_would_be_read_for_another_port_of_its_number(tmp_path: Path) -> None:
+    """Envoy Gateway reads the first port of a number, whatever its transport."""
+    tcp, udp = port(80), {"name": "u", "protocol": "UDP"}
+    clusters = world(
+        tmp_path,
+        {
+            "c": [service(tcp, port(80, H2C, **udp)), export()],
+            "d": [imported(port(80, **udp), tcp)],
+        },
+    )
+    (step,) = safe_order(clusters)
+    assert step.action == f"write {H2C} on ServiceImport shop/x:80/UDP"
+    assert step.blocked == "shop/x:80: Service of c http/1.1, ServiceImport of d h2"
+
+
+def test_a_value_that_would_change_a_grpc_route_that_works(tmp_path: Path) -> None:
+    """Envoy Gateway takes the value of a WebSocket before the kind of the route."""
+    clusters = world(
+        tmp_path,
+        {
+            "b@envoy-gateway:v1.6.7": [
+                *(service(port(80, WS)), export(), route("GRPCRoute", to="Service")),
+            ],
+            "c": [imported(port(80)), route("GRPCRoute")],
+        },
+    )
+    edit = next(step for step in safe_order(clusters, "v1.9.0") if step.writes)
+    assert edit.action == f"write {WS} on ServiceImport shop/x:80"
+    said = "Service of b h2, ServiceImport of c http/1.1"
+    assert edit.blocked == f"shop/x:80 behind GRPCRoute: {said}"
 
 
 # Clusters by their releases, and what stands in each; the steps, and those that are blocked.

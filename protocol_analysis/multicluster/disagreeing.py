@@ -129,27 +129,34 @@ def numbered(port: ServicePort) -> str:
 class Met:
     """A reference, what is spoken to it here, and to one like it where the port is exported.
 
-    Not `guilty`: a fault has nothing to do with it.
+    Not `guilty`: a fault has nothing to do with it. `opaque`: one of the two is tcp of a mesh, that
+    passes on what its caller speaks.
     """
 
     route: Meta
     here: str
     meant: str
     guilty: bool = True
+    opaque: bool = False
 
 
-def clash(here: str, meant: str) -> bool:
+def clash(here: str, meant: str, *, opaque: bool = False) -> bool:
     """Whether two wires surely differ: not where ALPN or the client decides, unless by TLS.
+
+    `opaque`: tcp is what the client decides, too.
 
     >>> clash("http/1.1", "h2"), clash("http/1.1+tls", "auto+tls"), clash("h2", "h2+tls")
     (True, False, True)
     >>> clash("not read", "auto"), clash("h2", "not read")
     (True, False)
+    >>> clash("tcp", "h2"), clash("tcp", "h2", opaque=True)
+    (True, False)
     """
     if _NOT_READ in (here, meant):
         return here != meant and here == _NOT_READ
+    open_ = _OPEN | ({"tcp"} if opaque else set())
     words, tls = zip(*(each.partition("+")[::2] for each in (here, meant)), strict=True)
-    return tls[0] != tls[1] or (words[0] != words[1] and not _OPEN.intersection(words))
+    return tls[0] != tls[1] or (words[0] != words[1] and not open_.intersection(words))
 
 
 def judged(
@@ -178,7 +185,7 @@ def judged(
         leads = _LEADS.get(spoken)
         would = f"one would lead {leads}:" if leads else f"{spoken} would be spoken where"
         meets = f"no reference leads there today; {would} {meant} is meant"
-    sure = any(clash(each.here, each.meant) for each in wrong)
+    sure = any(clash(each.here, each.meant, opaque=each.opaque) for each in wrong)
     return replace(fault, severity="error" if sure else "warning", meets=meets)
 
 

@@ -85,6 +85,11 @@ class Import:
         """The port with that number and transport."""
         return self.ports.get(wanted)
 
+    def derived_port(self, wanted: Port) -> ServicePort | None:
+        """The same of the Service that is derived from it."""
+        ports = self.derived.ports if self.derived else ()
+        return next((port for port in ports if key_of(port) == wanted), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from protocol_analysis.model import BackendRef, Meta, Position, ServicePort
+from protocol_analysis.model import Meta, Position, Service, ServicePort
 from protocol_analysis.multicluster.controllers import Controller
 from protocol_analysis.multicluster.disagreeing import Disagreement, disagreement, numbered
 from protocol_analysis.multicluster.exporting import Export, Import, Port, Shared
@@ -18,6 +18,7 @@ from protocol_analysis.multicluster.merging import Claim, MergedPort, conflicts,
 from protocol_analysis.multicluster.mirroring import MIRRORS, source_of
 from protocol_analysis.multicluster.sides import EXPORT, IMPORT, Across, Side
 from protocol_analysis.multicluster.values import Values
+from protocol_analysis.resolution import Resolution
 
 
 class Faults:
@@ -85,7 +86,7 @@ class Faults:
         number = (claim.port.number or 0, claim.port.transport)
         there = any(each.port(number) for each in self.of.imports)
         ears = () if there else self.heard.values()
-        wanted = [ref for ear in ears for ref in self._refs(ear, number)]
+        wanted = [answer for ear in ears for answer in ear.called(self.of.name, number)]
         cluster = claim.export.cluster
         return disagreement(
             "conflict",
@@ -118,14 +119,19 @@ class Faults:
             meets=f"no request to it reaches the pods of {export.cluster}",
         )
 
-    def missing_port(self, found: Import, port: MergedPort, meant: str) -> Disagreement:
-        """A port that is exported, on an import that does not have it."""
-        wanted = self._refs(self.heard[found.cluster], port.key)
+    def missing_port(
+        self, found: Import, service: Service, port: MergedPort, meant: str
+    ) -> Disagreement:
+        """A port that is exported, on an import that lacks it, or the Service derived from one."""
+        wanted = self.heard[found.cluster].called(self.of.name, port.key)
+        if service is found.derived:
+            # Whoever reads the import itself does not miss it there.
+            wanted = [answer for answer in wanted if not answer.sent]
         return disagreement(
             "missing port",
             found.cluster,
-            found.service.meta,
-            found.service.meta.position,
+            service.meta,
+            service.meta.position,
             port=port.port,
             field="port",
             wanted=numbered(port.port),
@@ -142,14 +148,15 @@ class Faults:
         mirror is made where a link says so, which is not to be seen here.
         """
         ear, (namespace, name, group) = self.heard[cluster], self.of.name
-        refs = ear.wants(namespace, name)
+        refs = ear.wants(self.of.name)
         inventory = ear.cluster.inventory
         takes = any(each.meta.group == group for each in inventory.service_imports)
         here = takes and namespace in ear.namespaces and cluster not in self.exports
         if group == MIRRORS or not (refs or here):
             return None
-        mine = refs.get(port.key, [])
-        at = next((ref.position for found in (mine, *refs.values()) for ref in found), None)
+        mine = ear.called(self.of.name, port.key)
+        own = (refs.get(port.key, ()), *refs.values())
+        at = next((answer.ref.position for found in own for answer in found), None)
         return disagreement(
             "missing import",
             cluster,
@@ -164,9 +171,9 @@ class Faults:
             meets=_nowhere(len(mine), "no such object"),
         )
 
-    def unknown_import(self, cluster: str, port: Port, refs: Sequence[BackendRef]) -> Disagreement:
+    def unknown_import(self, cluster: str, port: Port, refs: Sequence[Resolution]) -> Disagreement:
         """References to a ServiceImport that no cluster at hand has, or exports to."""
-        meta = _import_named(self.of, cluster, refs[0].position)
+        meta = _import_named(self.of, cluster, refs[0].ref.position)
         return disagreement(
             "missing import",
             cluster,
@@ -176,7 +183,10 @@ class Faults:
             field="metadata.name",
             wanted=meta.name,
             why="no cluster at hand exports it, and none has it",
-            meets=_nowhere(len(refs), "no such object, as far as is known"),
+            meets=_nowhere(
+                len(self.heard[cluster].called(self.of.name, port)),
+                "no such object, as far as is known",
+            ),
         )
 
     def _unexported(self, side: Side) -> Disagreement:
@@ -238,9 +248,6 @@ class Faults:
         new = (side, cluster) not in self._told
         self._told.add((side, cluster))
         return new
-
-    def _refs(self, ear: Ear, port: Port) -> list[BackendRef]:
-        return ear.wants(*self.of.name[:2]).get(port, [])
 
 
 def _import_named(of: Shared, cluster: str, position: Position) -> Meta:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from protocol_analysis.model import MCS, BackendRef, Inventory, Meta, Service, ServicePort
+from protocol_analysis.attaching import Attaching
+from protocol_analysis.model import BACKEND_GROUPS, MCS, Inventory, Meta, Service, ServicePort
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
-from protocol_analysis.multicluster.exporting import Port, key_of
+from protocol_analysis.multicluster.exporting import Name, Port, key_of
 from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import ITS_SERVICE, alone, resolve, word_of
@@ -23,7 +24,10 @@ from protocol_analysis.rows import Rules
 from protocol_analysis.scope import Scope
 from protocol_analysis.speaking import rules_of
 
+# Outcomes of references by which nothing would be sent, were their object at hand and right.
+_SILENT = ("not-permitted", "not-watched", "weight-0")
 AS_DECLARED = "\0"  # no manifest can hold it
+Beside = tuple[tuple[Port, str | None], ...]  # values by port
 _Led = tuple[object, int, str]  # an object or the name of one, a number, a transport
 
 
@@ -39,7 +43,8 @@ class Ear:
     _rules: dict[Reader, tuple[Rules, Rules | None]] = field(default_factory=dict)
     _references: dict[_Led, list[Resolution]] | None = None
     _naming: dict[_Led, list[Resolution]] | None = None
-    _wanted: dict[tuple[str, str], dict[Port, list[BackendRef]]] | None = None
+    _wanted: dict[Name, dict[Port, list[Resolution]]] | None = None
+    _untaken: frozenset[Meta] = frozenset()
     _spaces: frozenset[str] | None = None
 
     @property
@@ -69,25 +74,27 @@ class Ear:
         policies: bool = True,
         route: str = "HTTPRoute",
         site: str = "",
+        beside: Beside = (),
     ) -> Resolution:
         """What is spoken to a port: with another value, by another reader, on another kind.
 
         `kind`: as if the port stood on a `Service` or a `ServiceImport`. Without `policies`, no
-        BackendTLSPolicy counts. `route` and `site` are where it is referred to.
+        BackendTLSPolicy counts. `route` and `site` are where it is referred to. `beside` are other
+        values on other ports of its number.
         """
         reader = by or self.reader
         if value == port.app_protocol and not port.rejected and not service.derived:
             value = AS_DECLARED
-        key = (service.meta, key_of(port), value, reader, kind, policies, route, site)
+        key = (service.meta, key_of(port), value, reader, kind, policies, route, site, beside)
         if key in self._heard:
             return self._heard[key]
         target = self._narrow(service, port)
-        if value != AS_DECLARED:
-            target = with_port(target, key_of(port), value)
+        values = (*beside, *([(key_of(port), value)] if value != AS_DECLARED else ()))
+        target = with_ports(target, values)
         if kind:
             group = MCS if kind == "ServiceImport" else ""
             target = replace(target, meta=replace(target.meta, group=group, kind=kind))
-        near = self._near(target, service, port, value, policies=policies)
+        near = self._near(target, service, port, values, policies=policies)
         mine = next(each for each in target.ports if key_of(each) == key_of(port))
         if reader not in self._rules:
             self._rules[reader] = rules_of(reader)
@@ -102,6 +109,7 @@ class Ear:
                 policies=policies,
                 route=route,
                 site=site,
+                beside=self._carried(beside),
             )
         self._heard[key] = found
         return found
@@ -117,13 +125,14 @@ class Ear:
         return (self._references or {}).get((service.meta, *port), [])
 
     def leading(self, service: Service, port: ServicePort) -> list[Resolution]:
-        """The references that lead to a port or name it: those too that are refused there.
+        """The references that send requests to a port or name it: those too that are refused.
 
         What stands for an object of another kind that is not at hand is heard as that would be.
         """
-        found, key = self.references(service, key_of(port)), key_of(port)
-        named = (service.meta.kind, service.meta.namespace, service.meta.name)
-        for answer in (self._naming or {}).get((named, *key), []):
+        meta, key = service.meta, key_of(port)
+        found = [answer for answer in self.references(service, key) if self._sends(answer)]
+        named = (meta.group, meta.kind, meta.namespace, meta.name)
+        for answer in filter(self._sends, (self._naming or {}).get((named, *key), [])):
             if answer.outcome != "no-object":
                 found = [*found, answer]
                 continue
@@ -133,45 +142,68 @@ class Ear:
                 found = [*found, replace(heard, route=route, ref=ref)]
         return found
 
-    def wants(self, namespace: str, name: str) -> dict[Port, list[BackendRef]]:
+    def wants(self, name: Name) -> dict[Port, list[Resolution]]:
         """The backend references of this cluster that name a ServiceImport, there or not."""
-        return self.wanted.get((namespace, name), {})
+        return self.wanted.get(name, {})
+
+    def called(self, name: Name, port: Port) -> list[Resolution]:
+        """Those of them to one port by which requests are sent."""
+        return [answer for answer in self.wants(name).get(port, ()) if self._sends(answer)]
 
     @property
-    def wanted(self) -> dict[tuple[str, str], dict[Port, list[BackendRef]]]:
-        """The same for every ServiceImport that is named."""
+    def wanted(self) -> dict[Name, dict[Port, list[Resolution]]]:
+        """The references to every ServiceImport that is named."""
         if self._wanted is None:
-            self._wanted = {}
-            for route in self.cluster.inventory.referring:
-                transport = TRANSPORTS.get(route.meta.kind, "TCP")
-                for ref in route.refs if route.meta.world == (self.cluster.name or "") else ():
-                    if ref.kind == "ServiceImport":
-                        ports = self._wanted.setdefault((ref.namespace, ref.name), {})
-                        ports.setdefault((ref.port or 0, transport), []).append(ref)
-        return self._wanted
+            self._listen()
+        return self._wanted or {}
+
+    def _sends(self, answer: Resolution) -> bool:
+        """Whether requests are sent by a reference: by its weight, its grant, its listener."""
+        if answer.ref.weight == 0 or answer.outcome in _SILENT:
+            return False
+        return not answer.has_reason("no-listener") and answer.route not in self._untaken
 
     def _listen(self) -> None:
         """Every reference, by the port that it means; the others by the port that they name."""
-        own = self.cluster
-        self._references, self._naming = {}, {}
+        own, here = self.cluster, self.cluster.name or ""
+        self._references, self._naming, self._wanted = {}, {}, {}
+        self._untaken = self._without_listener()
         for answer in resolve(own.inventory, own.implementation, own.release):
             ref, target = answer.ref, answer.target
             port = (ref.port or 0, TRANSPORTS.get(answer.route.kind, "TCP"))
+            # The kind alone selects the object, but for a group of somebody else's.
+            known = ref.kind in BACKEND_GROUPS and ref.group in BACKEND_GROUPS.values()
+            group = BACKEND_GROUPS[ref.kind] if known else ref.group
+            if ref.kind == "ServiceImport" and answer.route.world == here:
+                ports = self._wanted.setdefault((ref.namespace, ref.name, group), {})
+                ports.setdefault(port, []).append(answer)
             if target and answer.sent:
                 self._references.setdefault((target, *port), []).append(answer)
             stands = target and answer.sent and target.kind != ref.kind
             if stands or answer.outcome in ("no-object", "kind-not-read"):
-                named = (ref.kind, ref.namespace, ref.name)
+                named = (group, ref.kind, ref.namespace, ref.name)
                 self._naming.setdefault((named, *port), []).append(answer)
 
-    def _narrow(self, service: Service, port: ServicePort) -> Service:
-        """A Service or ServiceImport with its ports of one number: others bear on nothing."""
+    def _without_listener(self) -> frozenset[Meta]:
+        """The routes that no listener of their Gateways takes, whatever they refer to."""
+        whole, (_, wires) = self.cluster.inventory, rules_of(self.reader)
+        if wires is None:
+            return frozenset()
+        attaching = Attaching(whole, Scope(whole), wires)
+        return frozenset(route.meta for route in whole.routes if attaching.untaken(route))
+
+    def numbered(self, service: Service, port: ServicePort) -> tuple[ServicePort, ...]:
+        """The ports of an object with the number of one: a gateway may read the first of them."""
         if service.meta not in self._numbered:
             found: dict[int | None, list[ServicePort]] = {}
             for each in service.ports:
                 found.setdefault(each.number, []).append(each)
             self._numbered[service.meta] = {n: tuple(ports) for n, ports in found.items()}
-        ports = self._numbered[service.meta].get(port.number, ())
+        return self._numbered[service.meta].get(port.number, ())
+
+    def _narrow(self, service: Service, port: ServicePort) -> Service:
+        """A Service or ServiceImport with its ports of one number: others bear on nothing."""
+        ports = self.numbered(service, port)
         return service if len(ports) == len(service.ports) else replace(service, ports=ports)
 
     def _near(
@@ -179,7 +211,7 @@ class Ear:
         target: Service,
         original: Service,
         port: ServicePort,
-        value: str | None,
+        values: Beside,
         *,
         policies: bool,
     ) -> Inventory:
@@ -201,7 +233,7 @@ class Ear:
         around = self._around[space, *names]
         services = [s for s in around.services if s.meta not in (original.meta, target.meta)]
         if original.derived:
-            services = [self._following(s, original, port, value) for s in services]
+            services = [self._following(s, original, port, values) for s in services]
         if target.meta.kind == "Service":
             services.append(target)
         imports = (target,) if target.meta.kind == "ServiceImport" else ()
@@ -213,15 +245,16 @@ class Ear:
         )
 
     def _following(
-        self, service: Service, of: Service, port: ServicePort, value: str | None
+        self, service: Service, of: Service, port: ServicePort, values: Beside
     ) -> Service:
-        """The Service that is derived from an import, after the import's value."""
+        """The Service that is derived from an import, after the import's values."""
         if service.meta.name != of.derived:
             return service
-        found = self._narrow(service, port)
-        if value == AS_DECLARED:
-            return found
-        return with_port(found, key_of(port), self.controller.carries(value, "derived"))
+        return with_ports(self._narrow(service, port), self._carried(values))
+
+    def _carried(self, values: Beside) -> Beside:
+        """What the Service that is derived from an import has of its values."""
+        return tuple((key, self.controller.carries(value, "derived")) for key, value in values)
 
 
 def ears(clusters: Sequence[Cluster], controller: Controller | None = None) -> dict[str, Ear]:
@@ -238,8 +271,20 @@ def with_port(service: Service, wanted: Port, value: str | None) -> Service:
     >>> with_port(service, (8080, "TCP"), "grpc").ports[0].app_protocol
     'grpc'
     """
+    return with_ports(service, [(wanted, value)])
+
+
+def with_ports(service: Service, values: Sequence[tuple[Port, str | None]]) -> Service:
+    """The same with other values on several ports; without any it is the same object.
+
+    >>> from protocol_analysis.manifests import load
+    >>> service = load("data/sample/east/imports.yaml").service_imports[0]
+    >>> with_ports(service, []) is service
+    True
+    """
+    said = dict(values)
     ports = [
-        replace(p, app_protocol=value, rejected="") if key_of(p) == wanted else p
+        replace(p, app_protocol=said[key_of(p)], rejected="") if key_of(p) in said else p
         for p in service.ports
     ]
-    return replace(service, ports=tuple(ports))
+    return replace(service, ports=tuple(ports)) if said else service

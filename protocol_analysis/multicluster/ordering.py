@@ -1,10 +1,10 @@
 """An order of edits and of upgrades in which no step parts two sides that were spoken alike. Pure.
 
-A step is safe where all sides of a port that had one wire before it have one wire after it, and
-where the table that `propagation` makes counts no more disagreements than before. Safe steps are
-taken one after the other, edits before upgrades, until none is left or none is safe; a step that is
-never safe is named with what it would part. That is a search without going back: it proves each
-order that it finds, not that there is none where it finds none.
+A step is safe where all sides of a port that had one wire before it have one wire after it, behind
+an HTTPRoute and behind what else leads to them, and where the table that `propagation` makes counts
+no more disagreements than before. Safe steps are taken one after the other, edits before upgrades,
+until none is left or none is safe; a step that is never safe is named with what it would part. That
+is a search without going back: it proves each order that it finds, not that there is none.
 
 Another value is written on all exports of a port in one step, and on the imports, since controllers
 follow: whoever has another value than the oldest export is one disagreement more.
@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections import ChainMap, Counter
 from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from protocol_analysis.coverage import readable
 from protocol_analysis.model import Inventory, Meta
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
-from protocol_analysis.multicluster.exporting import Port
+from protocol_analysis.multicluster.exporting import Port, key_of
 from protocol_analysis.multicluster.hearing import AS_DECLARED, ears, with_port
 from protocol_analysis.multicluster.mirroring import across_clusters
 from protocol_analysis.multicluster.sides import (
@@ -38,6 +39,9 @@ from protocol_analysis.releases import release_key
 from protocol_analysis.speaking import rules_of
 
 _Place = tuple[str, Meta, Port]  # cluster, object, port
+_Way = tuple[str, str]  # kind of the route, and the site of the reference
+_Compared = tuple[str, Sequence[Side], list[str], list[str]]  # way, sides, words now and then
+_PLAIN = ("HTTPRoute", "")  # how every side is compared, whatever leads there
 Write = tuple[str, Meta, Port, str | None]  # cluster, object, port, value
 
 
@@ -163,10 +167,14 @@ class _Search:
         for of in across_clusters(clusters):
             for port in ports_across(of):
                 for side in port.sides:
-                    for key in (side.key, side.cluster):
+                    # What is written on another port of its number may be read for it.
+                    alike = self.ears[side.cluster].numbered(side.service, side.port)
+                    places = {(*side.key[:2], key_of(each)) for each in alike}
+                    for key in (*places, side.cluster):
                         self.at.setdefault(key, set()).add(len(self.ports))
                 self.ports.append(port)
                 self.writers.append(writes_of(of, controller))
+        self.led: dict[int, dict[_Way, list[Side]]] = {}
         self.words = [self.heard(number, self.now) for number in range(len(self.ports))]
         self.faults = [self.count(number, self.now) for number in range(len(self.ports))]
         self.left = sum(map(apart, self.words))  # pairs of sides
@@ -194,14 +202,14 @@ class _Search:
         """What a step would part or add: the first of it; "" where it is safe."""
         then = self.now.after(move)
         for number in sorted(self._touched(move)):
-            port, before = self.ports[number], self.words[number]
-            after = self.heard(number, then)
+            port = self.ports[number]
             where = f"{port.of}:{port.key[0]}"
-            first: dict[str, int] = {}
-            for at, (old, new) in enumerate(zip(before, after, strict=True)):
-                one = first.setdefault(old, at)
-                if after[one] != new:
-                    return f"{where}: {port.sides[one]} {after[one]}, {port.sides[at]} {new}"
+            for by, sides, before, after in self._compared(number, then):
+                first: dict[str, tuple[Side, str]] = {}
+                for side, old, new in zip(sides, before, after, strict=True):
+                    one, word = first.setdefault(old, (side, new))
+                    if word != new:
+                        return f"{where}{by}: {one} {word}, {side} {new}"
             if (count := self.count(number, then)) > self.faults[number]:
                 return f"{where}: {count} disagreements, {self.faults[number]} before"
         return self._disturbs(move)
@@ -218,6 +226,30 @@ class _Search:
         """What is spoken to each side of a port."""
         return [self._word(side, now) for side in self.ports[number].sides]
 
+    def _compared(self, number: int, then: _Now) -> Iterator[_Compared]:
+        """What is spoken to the sides of a port now and then; also by routes of other kinds.
+
+        Those are asked of the sides that they lead to, and of the first, which is what is meant.
+        """
+        sides = self.ports[number].sides
+        yield "", sides, self.words[number], self.heard(number, then)
+        if number not in self.led:
+            self.led[number] = self._led(number)
+        for route, led in self.led[number].items():
+            now, after = ([self._word(side, at, route) for side in led] for at in (self.now, then))
+            yield f" behind {' '.join(filter(None, route))}", led, now, after
+
+    def _led(self, number: int) -> dict[_Way, list[Side]]:
+        """The sides of a port that each other kind of reference leads to, after the first side."""
+        first, *others = self.ports[number].sides
+        found: dict[_Way, list[Side]] = {}
+        for side in (first, *others):
+            leading = self.ears[side.cluster].leading(side.service, side.port)
+            ways = {(answer.route.kind, answer.ref.site) for answer in leading}
+            for way in sorted(ways - {_PLAIN}):
+                found.setdefault(way, [first]).extend([side] if side is not first else [])
+        return found
+
     def count(self, number: int, now: _Now) -> int:
         """How many disagreements the table has about values and wires of a port."""
         port = self.ports[number]
@@ -227,15 +259,39 @@ class _Search:
         port = replace(port, wanted=now.value(first))
         meant, by, count = self._word(first, now), self.writers[number], 0
         for side in others:
-            said, who = now.values.get(side.key, AS_DECLARED), now.readers[side.cluster]
-            found = amiss(self.ears[side.cluster], port, side, meant, by, said, who)
+            said = now.values.get(side.key, AS_DECLARED)
+            found = amiss(partial(self._said, side, now), port, side, meant, by, said)
             count += found.value + found.else_
         return count
 
-    def _word(self, side: Side, now: _Now) -> str:
-        value = now.values.get(side.key, AS_DECLARED)
-        ear, by = self.ears[side.cluster], now.readers[side.cluster]
-        return word_of(ear.hear(side.service, side.port, value, by=by))
+    def _word(self, side: Side, now: _Now, way: _Way = _PLAIN) -> str:
+        return self._said(side, now, now.values.get(side.key, AS_DECLARED), way=way)
+
+    def _said(
+        self,
+        side: Side,
+        now: _Now,
+        value: str | None,
+        by: Reader | None = None,
+        way: _Way = _PLAIN,
+    ) -> str:
+        """What is spoken to a side with a value, beside all others that were written by then."""
+        ear, (cluster, meta, own) = self.ears[side.cluster], side.key
+        alike = ear.numbered(side.service, side.port)
+        keys = [key for each in alike if (key := key_of(each)) != own] if len(alike) > 1 else []
+        places = ((cluster, meta, key) for key in keys)
+        beside = tuple((at[2], now.values[at]) for at in places if at in now.values)
+        reader = by or now.readers[side.cluster]
+        route, site = way
+        return word_of(
+            ear.hear(
+                *(side.service, side.port, value),
+                by=reader,
+                route=route,
+                site=site,
+                beside=beside,
+            )
+        )
 
     def _touched(self, move: Step) -> set[int]:
         if move.upgrade:
@@ -244,15 +300,15 @@ class _Search:
 
     def _disturbs(self, move: Step) -> str:
         """The mesh to which a value says something else than what stands there today."""
-        for cluster, meta, key, value in move.writes:
-            ear = self.ears[cluster]
+        then = self.now.after(move)
+        for cluster, meta, key, _ in move.writes:
             for number in self.at.get((cluster, meta, key), ()):
                 sides = self.ports[number].sides
-                side = next(s for s in sides if s.key == (cluster, meta, key))
-                for mesh in ear.cluster.meshes:
+                side = next(s for s in sides if s.key[:2] == (cluster, meta))
+                for mesh in self.ears[cluster].cluster.meshes:
                     words = [
-                        word_of(ear.hear(side.service, side.port, said, by=mesh))
-                        for said in (self.now.values.get(side.key, AS_DECLARED), value)
+                        self._said(side, now, now.values.get(side.key, AS_DECLARED), mesh)
+                        for now in (self.now, then)
                     ]
                     if words[0] != words[1]:
                         return f"{mesh} would speak {words[1]} to {side}, not {words[0]}"
@@ -339,5 +395,6 @@ def _named(port: Across, side: Side, clusters: Sequence[str] = ()) -> str:
     """The edit of a side; of the same Service in several clusters, with these."""
     meta, value = side.service.meta, port.wanted
     where = f"{meta.kind} {meta.namespace}/{meta.name}:{side.port.number}"
+    where += "" if side.port.transport == "TCP" else f"/{side.port.transport}"
     where += f" of {', '.join(clusters)}" if len(clusters) > 1 else ""
     return f"write {value} on {where}" if value else f"remove appProtocol of {where}"

@@ -21,6 +21,7 @@ from protocol_analysis.multicluster.hearing import Ear, ears
 from protocol_analysis.multicluster.merging import MergedPort
 from protocol_analysis.multicluster.mirroring import across_clusters
 from protocol_analysis.multicluster.sides import (
+    DERIVED,
     EXPORT,
     IMPORT,
     Across,
@@ -174,15 +175,18 @@ class _Table:
         for cluster in sorted(self.heard):
             found = self.imports.get(cluster)
             if found and not found.port(port.key):
-                fault = self.faults.missing_port(found, port, meant)
+                fault = self.faults.missing_port(found, found.service, port, meant)
                 yield row(cluster, IMPORT, port.key, [fault])
+            elif found and found.derived and not found.derived_port(port.key):
+                fault = self.faults.missing_port(found, found.derived, port, meant)
+                yield row(cluster, DERIVED, port.key, [fault])
             elif not found and (missing := self.faults.missing_import(cluster, port)):
                 yield row(cluster, IMPORT, port.key, [missing], word=NO_IMPORT)
 
     def _unknown(self) -> Iterator[Propagation]:
         """References to a ServiceImport that no cluster at hand has, or exports to."""
         for cluster in sorted(self.heard):
-            for key, refs in self.heard[cluster].wants(*self.of.name[:2]).items():
+            for key, refs in self.heard[cluster].wants(self.of.name).items():
                 fault = self.faults.unknown_import(cluster, key, refs)
                 yield self._row(cluster, IMPORT, key, [fault], word=NO_IMPORT)
 
@@ -211,7 +215,9 @@ class _Table:
         """A side of a cluster; without `of` it has nothing, and `word` says so."""
         ear = self.heard[cluster]
         said = ear.hear(of.service, of.port) if of else None
-        led = ear.leading(of.service, of.port) if of else ear.wants(*self.of.name[:2]).get(port, ())
+        led = ear.leading(of.service, of.port) if of else ear.called(self.of.name, port)
+        if not of and side == DERIVED:
+            led = [answer for answer in led if not answer.sent]
         return Propagation(
             cluster=cluster,
             side=side,
@@ -233,6 +239,6 @@ class _Table:
 
 def _unknown(known: Sequence[Shared], heard: Mapping[str, Ear]) -> list[Shared]:
     """Names that references mean, and that no cluster at hand exports or imports."""
-    names = {each.name[:2] for each in known}
+    names = {each.name for each in known}
     wanted = {name for ear in heard.values() for name in ear.wanted}
-    return [Shared(name=(*name, MCS)) for name in sorted(wanted - names)]
+    return [Shared(name=name) for name in sorted(wanted - names)]

@@ -7,17 +7,15 @@ only imports have has sides all the same: two imports that were spoken alike can
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from protocol_analysis.model import Meta, Service, ServicePort
 from protocol_analysis.multicluster.controllers import Controller, controller_of
 from protocol_analysis.multicluster.exporting import Import, Port, Shared, key_of
-from protocol_analysis.multicluster.hearing import AS_DECLARED, Ear
+from protocol_analysis.multicluster.hearing import AS_DECLARED
 from protocol_analysis.multicluster.merging import MergedPort, merged
 from protocol_analysis.multicluster.mirroring import MIRRORS
-from protocol_analysis.readers import Reader
-from protocol_analysis.readings import word_of
 
 EXPORT, IMPORT, DERIVED = "export", "import", "derived"
 
@@ -103,23 +101,21 @@ class Amiss:
 
 
 def amiss(
-    ear: Ear,
+    spoken: Callable[[str | None], str],
     port: Across,
     side: Side,
     meant: str,
     by: Controller,
     said: str | None = AS_DECLARED,
-    reader: Reader | None = None,
 ) -> Amiss:
-    """What is amiss at a side; by default as it is, else with another value or another reader."""
+    """What is amiss at a side, as it is or with another value; `spoken` tells its word by value."""
     value, wanted = side.value if said == AS_DECLARED else said or None, port.wanted
     wrong = not port.right(side, value, by)
     if not wrong and value != wanted:
         # Its controller made that of it: a fault only where it is spoken otherwise for it.
-        wrong = word_of(ear.hear(side.service, side.port, said, by=reader)) != meant
+        wrong = spoken(said) != meant
     right = wanted if wrong else value
-    spoken = word_of(ear.hear(side.service, side.port, right, by=reader))
-    return Amiss(value=wrong, right=right, else_=spoken != meant)
+    return Amiss(value=wrong, right=right, else_=spoken(right) != meant)
 
 
 def _exports(port: MergedPort) -> Iterator[Side]:
@@ -135,10 +131,5 @@ def _imports(imports: tuple[Import, ...], key: Port) -> Iterator[Side]:
     for each in imports:
         if here := each.port(key):
             yield Side(cluster=each.cluster, side=IMPORT, service=each.service, port=here)
-        there = (
-            next((p for p in each.derived.ports if key_of(p) == key), None)
-            if each.derived
-            else None
-        )
-        if each.derived and there:
+        if each.derived and (there := each.derived_port(key)):
             yield Side(cluster=each.cluster, side=DERIVED, service=each.derived, port=there)
