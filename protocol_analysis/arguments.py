@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -114,6 +115,26 @@ def add_output(command: argparse.ArgumentParser, run: Any, more: Sequence[str] =
         "-o", "--output", choices=(*FORMATS, *more), default="table", help="default: %(default)s"
     )
     command.set_defaults(run=run)
+
+
+def add_today(command: argparse.ArgumentParser, what: str) -> None:
+    """The day for what `expires`, or `ends`."""
+    command.add_argument(
+        "--today", type=_day, metavar="DATE", help=f"the day for what {what}; default: today"
+    )
+
+
+def today_of(options: argparse.Namespace) -> str:
+    """The day that was asked for, or today's, as an ISO date."""
+    day: date = options.today or datetime.now(UTC).date()
+    return day.isoformat()
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day; write 2027-01-31") from None
 
 
 def _path(text: str) -> str:

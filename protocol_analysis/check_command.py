@@ -11,11 +11,10 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from protocol_analysis.arguments import add_input, add_output, say, write
+from protocol_analysis.arguments import add_input, add_output, add_today, say, today_of, write
 from protocol_analysis.columns import FINDING_FIELDS, FINDINGS, FINDINGS_WIDE, RULES, SUPPRESSED
 from protocol_analysis.findings.baseline import mark_known, read_baseline, write_baseline
 from protocol_analysis.findings.catalogue import SEVERITIES, catalogue
@@ -75,9 +74,7 @@ def add_check(commands: Any, version: str) -> None:
     command.add_argument(
         "--write-baseline", metavar="FILE", help="write what is found now; it is known from then on"
     )
-    command.add_argument(
-        "--today", type=_day, metavar="DATE", help="the day for what expires; default: today"
-    )
+    add_today(command, "expires")
     command.add_argument(
         "--config",
         metavar="FILE",
@@ -97,13 +94,6 @@ def add_rules(commands: Any) -> None:
     command = commands.add_parser("rules", help=text, description=f"Print {text}.")
     command.add_argument("code", nargs="?", metavar="CODE", help="such as AP003")
     add_output(command, _run_rules)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day; write 2027-01-31") from None
 
 
 def _configured(options: argparse.Namespace) -> None:
@@ -130,7 +120,7 @@ def _run_check(options: argparse.Namespace) -> int:
         options.baseline = None  # it is made anew
     known = read_baseline(options.baseline) if options.baseline else {}
     inputs = inputs_of(options)
-    today = (options.today or datetime.now(UTC).date()).isoformat()
+    today = today_of(options)
     found, complaints = findings(inputs, today, options.select, options.ignore, rows)
     for problem in complaints:
         say(f"warning: {problem}")

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import UTC, date, datetime
 from typing import Any
 
-from protocol_analysis.arguments import add_input, add_output, say, write
+from protocol_analysis.arguments import add_input, add_output, add_today, say, today_of, write
 from protocol_analysis.formats import Columns
 from protocol_analysis.running import finish, inputs_of, said
 
@@ -95,17 +94,8 @@ def add_plan(commands: Any) -> None:
     command.add_argument(
         "--since", metavar="FILE", help="print what became of an earlier plan, of `plan -o json`"
     )
-    command.add_argument(
-        "--today", type=_day, metavar="DATE", help="the day for what ends; default: today"
-    )
+    add_today(command, "ends")
     add_output(command, _run)
-
-
-def _day(text: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day; write 2027-01-31") from None
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -127,8 +117,7 @@ def _run(options: argparse.Namespace) -> int:
         rows = [each.as_dict() for each in progress.progress(inputs, found.rows, earlier)]
         return finish(options, inputs, rows, PROGRESS, {}, PROGRESS_FIELDS)
     if options.output == "markdown":
-        today = options.today or datetime.now(UTC).date().isoformat()
-        write(sys.stdout, document.document(found, today))
+        write(sys.stdout, document.document(found, today_of(options)))
         return said(inputs)
     rows = [each.as_dict() for each in found.rows]
     return finish(options, inputs, rows, PLAN, PLAN_WIDE, PLAN_FIELDS)

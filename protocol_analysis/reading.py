@@ -41,6 +41,11 @@ class Cluster:
     meshes: tuple[Reader, ...] = ()
 
     @property
+    def own(self) -> Reader:
+        """Who reads there, beside the meshes."""
+        return Reader(implementation=self.implementation, release=self.release)
+
+    @property
     def reader(self) -> str:
         """`envoy-gateway@v1.8.3`."""
         return f"{self.implementation}@{self.release}"

@@ -73,7 +73,7 @@ class Others:
         controllers -= set(rules_of(main)[0].controllers)
         self.gateways = {name: own for name in controllers if (own := self._gateway(name))}
         self.owners = {route.meta: self._owners(route) for route in inventory.referring}
-        self._called_by_grpc = _called_by_grpc(inventory)
+        self._called_by_grpc = called_by_grpc(inventory)
         self._answers: dict[Reader, list[Resolution]] = {}
         self._alone: dict[tuple[Reader, Meta, ServicePort], Resolution] = {}
         self._leading = self._leads()
@@ -168,8 +168,14 @@ class Others:
         return self._alone[key]
 
 
-def _called_by_grpc(inventory: Inventory) -> dict[tuple[str, ...], ObjectRef]:
-    """The Services that are the parent of a GRPCRoute: to a mesh they are called by gRPC."""
+def called_by_grpc(inventory: Inventory) -> dict[tuple[str, ...], ObjectRef]:
+    """The Services that are the parent of a GRPCRoute: to a mesh they are called by gRPC.
+
+    By the world and the names of each.
+
+    >>> called_by_grpc(Inventory())
+    {}
+    """
     return {
         (route.meta.world, *name_of(parent)): parent
         for route in inventory.routes

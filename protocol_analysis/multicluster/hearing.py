@@ -50,7 +50,7 @@ class Ear:
     @property
     def reader(self) -> Reader:
         """Who reads there."""
-        return Reader(implementation=self.cluster.implementation, release=self.cluster.release)
+        return self.cluster.own
 
     @property
     def namespaces(self) -> frozenset[str]:

@@ -83,8 +83,7 @@ def rewrites(
     refused = [Refusal(patch.position, str(patch), _NO_PORT) for patch in unknown]
     made: list[Rewrite] = []
     for c in clusters:
-        own = Reader(implementation=c.implementation, release=c.release)
-        everyone = list(dict.fromkeys((own, *readers)))
+        everyone = list(dict.fromkeys((c.own, *readers)))
         decided = decide(c.inventory, everyone, meshes, values, unary, stays, gains=gains)
         for decision in decided:
             each = decision.rewrite

@@ -14,15 +14,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from protocol_analysis.coverage import stem
+from protocol_analysis.edits import wire_of
 from protocol_analysis.meshes import Meshes
-from protocol_analysis.model import Meta, Position, Service, ServicePort, values_of
+from protocol_analysis.model import Meta, Position, Service, ServicePort, name_of, values_of
 from protocol_analysis.multicluster.exporting import Shared, key_of, shared
 from protocol_analysis.multicluster.hearing import Ear, ears
 from protocol_analysis.multicluster.merging import merged
 from protocol_analysis.owners import Owner, owner_of
 from protocol_analysis.readers import Reader, base_of, reader
 from protocol_analysis.reading import Cluster
-from protocol_analysis.readings import who, word_of
+from protocol_analysis.readings import called_by_grpc, who, word_of
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.rollout.calls import calls_of
 from protocol_analysis.rollout.facts import INSTEAD, VALUE, Hazard, hazards, never
@@ -31,6 +32,7 @@ from protocol_analysis.rollout.floors import floor_of
 _NEARLY = ("grpc-web", "h2c")  # http2 under any name is h2c by its stem
 CLASSES = ("grpc", "near miss", "never rewritten")
 EFFECTS = ("loses", "unknown", "gains", "neutral")  # the worst first
+COSTLY = EFFECTS[:2]  # what stands against a rewrite
 _RANKS = {"not read": 0, "its Service": 0, "unknown": 0, "tcp": 1, "udp": 1, "http/1.1": 2}
 
 
@@ -166,13 +168,7 @@ class _Counter:
         self.later = later
         self.declared = {name: reader(name, mesh=True) for name in meshes}
         self.marked = Meshes(cluster.inventory)
-        self.called = {
-            (parent.namespace, parent.name)
-            for route in cluster.inventory.routes
-            if route.meta.kind == "GRPCRoute"
-            for parent in route.parents
-            if parent.kind == "Service"
-        }
+        self.called = called_by_grpc(cluster.inventory)
 
     def uses(self) -> Iterator[Use]:
         for service in (*self.inventory.services, *self.inventory.service_imports):
@@ -181,7 +177,7 @@ class _Counter:
                     yield self._use(service, port, declared_as)
         for backend in self.inventory.backends:
             for value in values_of(backend.app_protocol):
-                if class_of(value) in CLASSES[:2]:
+                if means_grpc(value):
                     yield self._of_backend(backend.meta, value, backend.where)
 
     def _use(self, service: Service, port: ServicePort, declared_as: str) -> Use:
@@ -189,13 +185,11 @@ class _Counter:
         of = self.across.get((meta.namespace, meta.name))
         calls = calls_of(meta, self.calls)
         routes = tuple(ear.references(service, key_of(port)))
-        consumers = [
-            *self._gateways(service, port, routes),
-            *self._meshes(service, port, calls),
-            *(self._importers(of, port) if of and meta.kind == "Service" else ()),
-        ]
-        if declared_as not in CLASSES[:2]:
-            consumers = []  # nothing is asked of what is never rewritten
+        consumers: list[Consumer] = []
+        if means_grpc(port.app_protocol):  # nothing is asked of what is never rewritten
+            consumers += self._gateways(service, port, routes)
+            consumers += self._meshes(service, port, calls)
+            consumers += self._importers(of, port) if of and meta.kind == "Service" else ()
         return Use(
             cluster=self.name,
             target=meta,
@@ -243,10 +237,9 @@ class _Counter:
                     led[who(each), answer.route.kind, answer.ref.site] = None
         at = (self.name, service, port)
         for by, kind, site in led:
-            yield self._consumer("gateway", str(by), "", *at, by, kind, site=site)
-            for then in later_of(by, self.later):
+            for then, later in self._now_and_later(by):
                 yield self._consumer(
-                    "gateway", str(then), "", *at, then, kind, site=site, later=True
+                    "gateway", str(then), "", *at, then, kind, site=site, later=later
                 )
 
     def _meshes(self, service: Service, port: ServicePort, calls: str) -> Iterator[Consumer]:
@@ -254,12 +247,15 @@ class _Counter:
         for mesh, mark in self.marked.of(service.meta).items():
             if not any(each.implementation == mesh for each in self.declared.values()):
                 told[mesh] = mark
-        kind = ("", "GRPCRoute")[(service.meta.namespace, service.meta.name) in self.called]
+        called = (service.meta.world, *name_of(service.meta)) in self.called
+        kind = "GRPCRoute" if called else "HTTPRoute"
         for name, mark in told.items():
             by = self.declared.get(name) or reader(name, mesh=True)
-            yield self._consumer(
-                "mesh", name, mark, self.name, service, port, by, kind or "HTTPRoute", calls
-            )
+            yield self._consumer("mesh", name, mark, self.name, service, port, by, kind, calls)
+
+    def _now_and_later(self, by: Reader) -> list[tuple[Reader, bool]]:
+        """A reader as it is today, then at what is asked about."""
+        return [(by, False), *((then, True) for then in later_of(by, self.later))]
 
     def _importers(self, of: Shared, port: ServicePort) -> Iterator[Consumer]:
         """The gateways of clusters that import what is exported here; the import follows."""
@@ -269,10 +265,7 @@ class _Counter:
             here, ear = each.port(key_of(port)), self.heard[each.cluster]
             if here is None or each.cluster == self.name:
                 continue
-            for by, later in [
-                (ear.reader, False),
-                *((r, True) for r in later_of(ear.reader, self.later)),
-            ]:
+            for by, later in self._now_and_later(ear.reader):
                 name = f"{by} in {each.cluster}"
                 yield self._consumer(
                     "import",
@@ -323,12 +316,7 @@ class _Counter:
             loss=loss,
             hazards=known,
             later=later,
-            alone=(before, after)
-            if (kind, site) == ("HTTPRoute", "")
-            else (
-                ear.hear(service, port, value, by=by),
-                ear.hear(service, port, INSTEAD, by=by),
-            ),
+            alone=(ear.hear(service, port, value, by=by), ear.hear(service, port, INSTEAD, by=by)),
         )
 
 
@@ -354,6 +342,20 @@ def class_of(value: str | None) -> str:
     return "near miss" if stem(value) == VALUE else ""
 
 
+def means_grpc(value: str | None) -> bool:
+    """Whether a value is `grpc`, or nearly.
+
+    >>> [means_grpc(value) for value in ("grpc", "GRPC", "grpc-web", None)]
+    [True, True, False, False]
+    """
+    return class_of(value) in CLASSES[:2]
+
+
+def spoken(answer: Resolution) -> tuple[Any, ...]:
+    """All that two answers about one port are compared by: whether anything is sent, and how."""
+    return (answer.sent, *wire_of(answer))
+
+
 def rank(answer: Resolution) -> int:
     """How much of HTTP/2 is spoken: nothing at all, bytes, HTTP/1.1, what ALPN says, HTTP/2."""
     word = word_of(answer).partition("+")[0]
@@ -367,7 +369,7 @@ def _effect(
     told = f"{word_of(before)} now, {word_of(after)} then"
     if not (before.verified and after.verified):
         return "unknown", f"nobody has verified it: {told}"
-    old, new = ((a.sent, a.upstream, a.by_gateway, a.tls) for a in (before, after))
+    old, new = spoken(before), spoken(after)
     if old != new and rank(after) <= rank(before):
         return "loses", told
     for hazard in known:

@@ -12,17 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocol_analysis.model import Position
-from protocol_analysis.readers import Reader, base_of
+from protocol_analysis.readers import base_of
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import word_of
-from protocol_analysis.rollout.census import (
-    CLASSES,
-    EFFECTS,
-    Consumer,
-    Use,
-    class_of,
-    rank,
-)
+from protocol_analysis.rollout.census import COSTLY, EFFECTS, Consumer, Use, means_grpc, rank
 from protocol_analysis.rollout.facts import INSTEAD, Hazard, hazards, never
 from protocol_analysis.rollout.floors import first_release
 from protocol_analysis.rollout.leading import Leading
@@ -136,7 +129,7 @@ def _decided(use: Use, refused: Mapping[Any, str], leading: Leading) -> Planned:
         return _planned(use, "nothing to migrate", DECISIONS["nothing to migrate"])
     if use.declared_as == "never rewritten":
         return _planned(use, "never", never()[use.value].text)
-    against = [each for each in _today(use) if each.effect in ("loses", "unknown")]
+    against = [each for each in _today(use) if each.effect in COSTLY]
     if use.declared_as == "near miss":
         return _nearly(use, against)
     needed = _needed(use)
@@ -154,9 +147,8 @@ def _decided(use: Use, refused: Mapping[Any, str], leading: Leading) -> Planned:
     stands = refused.get(use.position, "")
     if stands and effect_of(use) != "gains":  # a gain is a difference, and wanted
         return _planned(use, "keep", stands, needed=needed)
-    why = {"gains": "who reads it speaks HTTP/2 to it then"}.get(
-        effect_of(use), "every reader speaks the very same to it then"
-    )
+    same = "every reader speaks the very same to it then"
+    why = "who reads it speaks HTTP/2 to it then" if effect_of(use) == "gains" else same
     return _owned(use, _planned(use, "rewrite", why, needed=needed, value=INSTEAD))
 
 
@@ -190,8 +182,7 @@ def _refused(cluster: Cluster, uses: Sequence[Use], meshes: Sequence[str]) -> di
     """What stands against a rewrite that a port alone does not show: neighbours, TLS, names."""
     own = [use for use in uses if use.cluster == (cluster.name or "")]
     unary = [f"{u.target.namespace}/{u.target.name}" for u in own if u.calls == "unary"]
-    by = Reader(implementation=cluster.implementation, release=cluster.release)
-    found = decide(cluster.inventory, [by], meshes, unary=unary)
+    found = decide(cluster.inventory, [cluster.own], meshes, unary=unary)
     return {each.rewrite.position: each.reason for each in found if each.reason}
 
 
@@ -218,7 +209,7 @@ def _nearly(use: Use, against: Sequence[Consumer]) -> Planned:
 
 def _of_exports(use: Use, needed: str) -> Planned:
     """An import whose exports are at hand: what they say is what it will say."""
-    if class_of(use.import_says) not in CLASSES[:2]:
+    if not means_grpc(use.import_says):
         said = use.import_says or "nothing"
         why = f"its exports say {said}, so it was edited: protocol-analysis propagation tells more"
         return _planned(use, "keep", why, needed=needed)

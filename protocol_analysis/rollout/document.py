@@ -13,6 +13,7 @@ from operator import itemgetter
 
 from protocol_analysis.formats import Columns, Row
 from protocol_analysis.readings import word_of
+from protocol_analysis.releases import line_of
 from protocol_analysis.rollout.debate import positions, precedents
 from protocol_analysis.rollout.deciding import DECISIONS
 from protocol_analysis.rollout.facts import INSTEAD, Hazard, never
@@ -20,7 +21,7 @@ from protocol_analysis.rollout.floors import floors
 from protocol_analysis.rollout.memo import escaped, memo, table
 from protocol_analysis.rollout.planning import Plan
 from protocol_analysis.rollout.splitting import splits
-from protocol_analysis.rollout.timeline import Line, timeline
+from protocol_analysis.rollout.timeline import Line, end_of, timeline
 from protocol_analysis.rollout.waves import watched
 from protocol_analysis.rules import ruleset
 
@@ -58,12 +59,6 @@ def document(found: Plan, today: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-_LINES: Columns = {
-    name: itemgetter(name)
-    for name in ("line", "out", "supported until", "Service", "ServiceImport")
-}
-
-
 def _line(line: Line) -> Row:
     return {
         "line": line.line,
@@ -96,9 +91,10 @@ def _removal(found: Plan, today: str) -> Iterator[str]:
     )
     if found.proposal:
         yield ""
+        lines = _named("line", "out", "supported until", "Service", "ServiceImport")
         yield "The calendar, with what is not out yet projected (~):"
         yield ""
-        yield from table([_line(each) for each in timeline(found.proposal, today)], _LINES)
+        yield from table([_line(each) for each in timeline(found.proposal, today)], lines)
     yield ""
     yield "No policy for deprecations is written down; what there is are precedents:"
     yield ""
@@ -152,11 +148,11 @@ def _neutrality(found: Plan, today: str) -> Iterator[str]:
         if row.use.declared_as == "grpc"
         for c in row.use.consumers
     ]
-    columns = {
+    columns: Columns = {
         **_WHERE,
         **_named("reader", "before", "after"),
-        "effect": _get("of"),
-        "loss": _get("loss"),
+        "effect": itemgetter("of"),
+        "loss": itemgetter("loss"),
     }
     yield from table(rows, columns)
     yield ""
@@ -213,39 +209,28 @@ def _order(found: Plan, today: str) -> Iterator[str]:
         yield f"- Namespaces: {escaped(', '.join(wave.namespaces))}."
         yield ""
         yield from table(
-            [row.as_dict() for row in wave.planned], {**_WHERE, "decision": _get("decision")}
+            [row.as_dict() for row in wave.planned], {**_WHERE, "decision": itemgetter("decision")}
         )
         yield ""
     yield "What to watch, and when to hold:"
     yield ""
     rows = [{"number": w.number, "of": w.of, "hold": w.hold} for w in watched()]
     yield from table(
-        rows, {"number": _get("number"), "where": _get("of"), "hold when": _get("hold")}
+        rows,
+        {
+            "number": itemgetter("number"),
+            "where": itemgetter("of"),
+            "hold when": itemgetter("hold"),
+        },
     )
 
 
 def _floors(found: Plan, today: str) -> Iterator[str]:
-    rows = [
-        {
-            "cluster": c.name or "",
-            "reader": c.reader,
-            "end": end,
-            "now": "not known" if not end else "over" if end < today else "supported",
-        }
-        for c in found.clusters
-        for end in (support_end(c.implementation, c.release),)
-    ]
+    names = ("cluster", "reader", "support ends", "which is")
+    rows = [dict(zip(names, each, strict=True)) for each in supports(found, today)]
     yield f"Support of the releases in use, on {today}:"
     yield ""
-    yield from table(
-        rows,
-        {
-            "cluster": _get("cluster"),
-            "reader": _get("reader"),
-            "support ends": _get("end"),
-            "which is": _get("now"),
-        },
-    )
+    yield from table(rows, _named(*names))
     yield ""
     yield f"From which release on {INSTEAD} is read as HTTP/2 in clear text:"
     yield ""
@@ -276,7 +261,7 @@ def _never(found: Plan, today: str) -> Iterator[str]:
     )
     yield ""
     yield from table(
-        [row.as_dict() for row in found.of("never")], {**_WHERE, "value": _get("appProtocol")}
+        [row.as_dict() for row in found.of("never")], {**_WHERE, "value": itemgetter("appProtocol")}
     )
 
 
@@ -300,23 +285,24 @@ def _name(found: Plan, today: str) -> Iterator[str]:
     yield from table(rows, _named("date", "number", "stance", "text"), own=True)
 
 
-def support_end(implementation: str, release: str) -> str:
-    """The last day of support of a release's line, as an ISO date; empty where none is known.
+def supports(found: Plan, today: str) -> list[tuple[str, str, str, str]]:
+    """Each cluster's name, who reads there, the last day of its support, and what it is on a day.
 
-    >>> support_end("envoy-gateway", "v1.8.3"), support_end("istio", "v1.19.0")
-    ('2026-11-08', '')
+    >>> from protocol_analysis.reading import read
+    >>> from protocol_analysis.rollout.planning import planned
+    >>> supports(planned(read("data/sample/east/catalog.yaml", "v1.8.3").clusters), "2026-11-26")
+    [('', 'envoy-gateway@v1.8.3', '2026-11-08', 'over')]
     """
-    known = ruleset(implementation)
-    about = known.lines.get(".".join(release.split(".")[:2]), {})
-    return about.get("endOfLife", "")
+    rows = []
+    for cluster in found.clusters:
+        end = end_of(ruleset(cluster.implementation), line_of(cluster.release))
+        state = "not known" if not end else "over" if end < today else "supported"
+        rows.append((cluster.name or "", cluster.reader, end, state))
+    return rows
 
 
 def _named(*names: str) -> Columns:
-    return {name: _get(name) for name in names}
-
-
-def _get(name: str) -> Callable[[Row], object]:
-    return lambda row: row[name]
+    return {name: itemgetter(name) for name in names}
 
 
 Section = Callable[[Plan, str], Iterator[str]]

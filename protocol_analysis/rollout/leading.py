@@ -16,7 +16,6 @@ from functools import cached_property
 
 from protocol_analysis.model import Meta, Route
 from protocol_analysis.policies import RouteMatch
-from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import word_of
 from protocol_analysis.resolution import Resolution
@@ -74,9 +73,8 @@ class Leading:
 
     @cached_property
     def _spoken(self) -> dict[Meta, list[Resolution]]:
-        by = Reader(implementation=self.cluster.implementation, release=self.cluster.release)
         found: dict[Meta, list[Resolution]] = {}
-        for answer in speak(self.cluster.inventory, *rules_of(by)):
+        for answer in speak(self.cluster.inventory, *rules_of(self.cluster.own)):
             found.setdefault(answer.route, []).append(answer)
         return found
 

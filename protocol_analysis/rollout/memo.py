@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from protocol_analysis.formats import Columns, Row, render
+from protocol_analysis.rollout.census import COSTLY
 from protocol_analysis.rollout.debate import deliverables
 from protocol_analysis.rollout.deciding import Planned
 from protocol_analysis.rollout.planning import Plan
@@ -99,7 +100,7 @@ def recommended(found: Plan) -> Recommendation:
 
 def _for_a_mesh(row: Planned) -> bool:
     """Whether a row stays, or gets something beside it, because a mesh reads it."""
-    costs = any(each.effect in ("loses", "unknown") for each in row.use.of_role("mesh"))
+    costs = any(each.effect in COSTLY for each in row.use.of_role("mesh"))
     kept = row.decision in ("keep", "GRPCRoute", "gateway-only Service")
     return kept and bool(row.use.of_role("mesh")) and (costs or bool(row.ask))
 

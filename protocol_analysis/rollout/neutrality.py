@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from protocol_analysis.edits import wire_of
 from protocol_analysis.model import Inventory, Meta, Position, Service, ServicePort
 from protocol_analysis.readers import Reader, all_readers, reader
 from protocol_analysis.readings import Others, alone, who, word_of
 from protocol_analysis.resolution import Resolution
-from protocol_analysis.rollout.census import rank
+from protocol_analysis.rollout.census import rank, spoken
 from protocol_analysis.rollout.facts import hazards, never
 from protocol_analysis.rollout.rewriting import Rewrite
 from protocol_analysis.scope import Scope
@@ -251,7 +249,7 @@ class _View:
     def _differ(self, old: Resolution, new: Resolution) -> bool:
         if self.gains and rank(new) > rank(old):
             return False
-        return _spoken(old) != _spoken(new)
+        return spoken(old) != spoken(new)
 
 
 def _name(meta: Meta) -> tuple[str, ...]:
@@ -262,10 +260,6 @@ def _all_ports(inventory: Inventory) -> Iterable[tuple[Service, ServicePort]]:
     for service in (*inventory.services, *inventory.service_imports):
         for port in service.ports:
             yield service, port
-
-
-def _spoken(answer: Resolution) -> tuple[Any, ...]:
-    return (answer.sent, *wire_of(answer))
 
 
 def _told(old: Resolution, new: Resolution) -> str:

@@ -17,7 +17,7 @@ from protocol_analysis.readers import Reader, base_of, reader, reader_of
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import word_of
 from protocol_analysis.releases import RulesetError
-from protocol_analysis.rollout.census import census
+from protocol_analysis.rollout.census import COSTLY, census
 from protocol_analysis.rollout.deciding import DECISIONS, Planned, decisions
 from protocol_analysis.rollout.facts import VALUE
 from protocol_analysis.rollout.floors import heard
@@ -25,7 +25,6 @@ from protocol_analysis.rollout.timeline import retimed
 from protocol_analysis.rollout.waves import Wave, waves, with_waves
 
 TO = "remove"  # what is planned for by default
-_COSTS = ("loses", "unknown")
 _NOT_HERE = ("change the owner", "GRPCRoute", "gateway-only Service", "blocked")
 
 
@@ -137,7 +136,7 @@ def unsafe(found: Plan) -> dict[Position, str]:
         row.use.position: _why_not(row)
         for row in found.rows
         if row.decision in _NOT_HERE
-        or (row.decision == "keep" and (row.needed or row.effect in _COSTS))
+        or (row.decision == "keep" and (row.needed or row.effect in COSTLY))
     }
 
 

@@ -179,7 +179,7 @@ def timeline(proposal: Proposal, today: str, value: str = "grpc") -> list[Line]:
                 date=first.isoformat(),
                 projected=projected,
                 end=ends[name].isoformat(),
-                end_projected=not _end(known, name),
+                end_projected=not end_of(known, name),
                 status=_status(first, ends[name], day, projected=projected),
                 phase=phase,
                 service=states["Service"],
@@ -227,7 +227,12 @@ def _next(day: str) -> str:
     return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
-def _end(known: Ruleset, line: str) -> str:
+def end_of(known: Ruleset, line: str) -> str:
+    """The last day of support of a line, as an ISO date; empty where none is known.
+
+    >>> end_of(ruleset(), "v1.8"), end_of(ruleset("istio"), "v1.19")
+    ('2026-11-08', '')
+    """
     return known.lines.get(line, {}).get("endOfLife", "")
 
 
@@ -237,7 +242,7 @@ def _calendar(known: Ruleset, last: str) -> tuple[dict[str, date], dict[str, dat
     for release in finals(known.releases):
         if day := known.dates[release]:
             begins.setdefault(line_of(release), date.fromisoformat(day))
-    ends = {n: date.fromisoformat(end) for n in begins if (end := _end(known, n))}
+    ends = {n: date.fromisoformat(end) for n in begins if (end := end_of(known, n))}
     if len(begins) < 2 or not ends:
         raise RulesetError(
             f"{known.implementation}: no timeline without the dates of two lines, and an end of "

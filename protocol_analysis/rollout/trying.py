@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from protocol_analysis.edits import wire_of, with_value
+from protocol_analysis.edits import with_value
 from protocol_analysis.model import Inventory
 from protocol_analysis.multicluster.telling import prefixes
 from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import word_of
-from protocol_analysis.rollout.census import class_of, later_of, rank
+from protocol_analysis.rollout.census import class_of, later_of, rank, spoken
 from protocol_analysis.rollout.deciding import WRITTEN, Planned
 from protocol_analysis.rollout.planning import Plan
 from protocol_analysis.rollout.waves import steps_of
@@ -63,7 +63,7 @@ def differing(found: Plan) -> list[str]:
             wrong += [
                 f"{old.route}: {by} speaks {word_of(new)}, not {word_of(old)}"
                 for old, new in pairs
-                if (old.sent, *wire_of(old)) != (new.sent, *wire_of(new))
+                if spoken(old) != spoken(new)
             ]
     return wrong
 
@@ -81,13 +81,14 @@ def unkept(found: Plan) -> list[str]:
     """
     wrong = []
     for cluster in found.clusters:
-        today = Reader(implementation=cluster.implementation, release=cluster.release)
         rows = _rewritten(found, cluster)
         written = {(row.use.target, row.use.port) for row in rows}
         after = _after(cluster.inventory, rows)
-        for by in list(later_of(today, found.later))[-1:]:
+        for by in list(later_of(cluster.own, found.later))[-1:]:
             pairs = zip(
-                speak(cluster.inventory, *rules_of(today)), speak(after, *rules_of(by)), strict=True
+                speak(cluster.inventory, *rules_of(cluster.own)),
+                speak(after, *rules_of(by)),
+                strict=True,
             )
             wrong += [
                 f"{old.route}: {by} speaks {word_of(new)}, not {word_of(old)}"
@@ -124,8 +125,7 @@ def _after(inventory: Inventory, rows: Sequence[Planned]) -> Inventory:
 
 def _named_by(rows: Sequence[Planned], cluster: Cluster) -> list[Reader]:
     """The gateways to which every one of these rows is said to be neutral."""
-    by = Reader(implementation=cluster.implementation, release=cluster.release)
-    said: dict[Reader, set[str]] = {by: {"neutral"}}
+    said: dict[Reader, set[str]] = {cluster.own: {"neutral"}}
     for row in rows:
         for each in row.use.of_role("gateway"):
             said.setdefault(each.reader, set()).add(each.effect)

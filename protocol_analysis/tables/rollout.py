@@ -12,7 +12,7 @@ from protocol_analysis.proposals import Proposal
 from protocol_analysis.readings import word_of
 from protocol_analysis.rollout.census import CLASSES, EFFECTS
 from protocol_analysis.rollout.deciding import DECISIONS, Planned
-from protocol_analysis.rollout.document import support_end
+from protocol_analysis.rollout.document import supports
 from protocol_analysis.rollout.facts import never
 from protocol_analysis.rollout.floors import floors, heard
 from protocol_analysis.rollout.planning import Plan
@@ -245,12 +245,7 @@ def never_table() -> pd.DataFrame:
 
 def plan_support_table(found: Plan, today: str) -> pd.DataFrame:
     """Each cluster's release, and whether it is supported on a day; `PLAN_SUPPORT_COLUMNS`."""
-    rows = []
-    for cluster in found.clusters:
-        end = support_end(cluster.implementation, cluster.release)
-        state = "not known" if not end else "over" if end < today else "supported"
-        rows.append((cluster.name or "", cluster.reader, end, state))
-    return frame(rows, PLAN_SUPPORT_COLUMNS)
+    return frame(supports(found, today), PLAN_SUPPORT_COLUMNS)
 
 
 def remaining_table(rows: Sequence[Planned]) -> pd.DataFrame:
