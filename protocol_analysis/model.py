@@ -99,8 +99,9 @@ class ServicePort:
 class Service:
     """A Service, or a ServiceImport: both carry `appProtocol` port by port.
 
-    `prefer_local`: it asks for its traffic to stay in the zone. `asks` is what its import
-    gets: type, session affinity. `derived` names the Service that stands for a ServiceImport.
+    `prefer_local`: it asks for its traffic to stay in the zone. `asks` is what its import gets, or
+    what an import says: type, "" where that is not said, and session affinity. `derived` names
+    the Service that stands for a ServiceImport.
     """
 
     meta: Meta

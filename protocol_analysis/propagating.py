@@ -89,6 +89,12 @@ def _failed(rows: Sequence[Row], options: argparse.Namespace) -> int:
     return FAILED if any(SEVERITIES.index(each) <= limit for each in severities) else 0
 
 
+def _wires(row: Row) -> str:
+    """What is spoken; by other ways too where something else is meant."""
+    others = (f"{each['wire']} by {each['way']}" for each in row["behind"])
+    return ", ".join((row["wire"], *others))
+
+
 def _faults(row: Row) -> str:
     return ", ".join(f"{each['kind']} ({each['severity']})" for each in row["disagreements"])
 
@@ -110,7 +116,7 @@ PROPAGATION: Columns = {
     "import should say": lambda r: r["wanted"],
     "by": lambda r: r["winner"],
     "release": lambda r: r["release"],
-    "wire": lambda r: f"{r['wire']}{'' if r['verified'] else ' ?'}",
+    "wire": lambda r: f"{_wires(r)}{'' if r['verified'] else ' ?'}",
     "meant": lambda r: r["meant"],
     "disagreement": _faults,
 }
@@ -125,7 +131,8 @@ PROPAGATION_WIDE: Columns = {
 }
 PROPAGATION_FIELDS = (
     *("cluster", "side", "namespace", "name", "port", "portName", "transport", "appProtocol"),
-    *("wanted", "winner", "protocol", "upstream", "tls", "wire", "meant", "agrees", "routes"),
+    *("wanted", "winner", "protocol", "upstream", "tls", "wire", "meant", "agrees"),
+    *("routes", "behind"),
     *("implementation", "release", "verified", "severity", "disagreements", "reasons"),
     *(f"position.{name}" for name in ("file", "document", "line", "column")),
 )

@@ -193,13 +193,16 @@ def _port_of(target: Any, answer: Resolution) -> ServicePort | None:
     return next(iter((*own, *ports)), None)
 
 
+UNSENT = ("not read", "its Service")  # the words where nothing is sent to what is at hand
+
+
 def word_of(answer: Resolution) -> str:
     """What is spoken, in a word: `h2`, `auto+tls`, `not read`; by several Gateways, `differs`.
 
     `its Service`: a ServiceImport is taken, and the Service behind it read, which is not at hand.
     """
     if not answer.sent:
-        return "its Service" if answer.deciding.row == ITS_SERVICE else "not read"
+        return UNSENT[answer.deciding.row == ITS_SERVICE]
     word = "differs" if answer.by_gateway else answer.upstream or "unknown"
     return f"{word}+tls" if answer.tls else word
 

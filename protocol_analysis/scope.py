@@ -93,7 +93,7 @@ class Scope:
         meta = target.meta
         for policy in self._tls.get((meta.world, meta.kind, meta.name), ()):
             nearest = self.nearest(policy.meta, *name_of(meta))
-            if any(candidate is target for candidate in nearest) and any(
+            if any(candidate.meta == meta for candidate in nearest) and any(
                 self._means(policy, wanted, meta, section) for wanted in policy.targets
             ):
                 return True

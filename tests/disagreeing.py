@@ -40,8 +40,8 @@ def export(created: str = "") -> Object:
     return of(f"{MCS}/v1alpha1", "ServiceExport", "x", creationTimestamp=created)
 
 
-def imported(*ports: Port, **meta: Any) -> Object:
-    spec = {"type": "ClusterSetIP", "ports": list(ports)}
+def imported(*ports: Port, spec: Object | None = None, **meta: Any) -> Object:
+    spec = {"type": "ClusterSetIP", "ports": list(ports), **(spec or {})}
     return of(f"{MCS}/v1alpha1", "ServiceImport", "x", {"spec": spec}, **meta)
 
 
@@ -56,9 +56,9 @@ def route(
     return of(GATEWAY, kind, "r", {"spec": {"parentRefs": parents, "rules": rules}})
 
 
-def gateway(listener: str = "web") -> Object:
+def gateway(listener: str = "web", of_class: str = "eg") -> Object:
     spec = {
-        "gatewayClassName": "eg",
+        "gatewayClassName": of_class,
         "listeners": [{"name": listener, "port": 80, "protocol": "HTTP"}],
     }
     return of(GATEWAY, "Gateway", "g", {"spec": spec})

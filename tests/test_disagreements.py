@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from protocol_analysis.multicluster.ordering import applied, safe_order
+from protocol_analysis.multicluster.ordering import safe_order
 from protocol_analysis.multicluster.propagation import propagation
+from protocol_analysis.multicluster.steps import applied
 from protocol_analysis.multicluster.telling import imports_by_field
 from protocol_analysis.tables import propagation_matrix
 from tests.disagreeing import (

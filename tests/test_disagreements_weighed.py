@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from protocol_analysis.multicluster.propagation import propagation
+from protocol_analysis.reading import read
+from protocol_analysis.tables import propagation_matrix
+from protocol_analysis.tables.multicluster import marks_are_differences
 from tests.disagreeing import (
+    GATEWAY,
     H2C,
     MCS,
     T1,
@@ -18,6 +22,7 @@ from tests.disagreeing import (
     export,
     gateway,
     imported,
+    of,
     port,
     route,
     service,
@@ -29,7 +34,147 @@ from tests.disagreeing import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+WS = "kubernetes.io/ws"
+CONTOUR = [
+    of(
+        GATEWAY,
+        "GatewayClass",
+        "c",
+        {"spec": {"controllerName": "projectcontour.io/gateway-controller"}},
+    ),
+    gateway("web", "c"),
+    route(parents=[{"name": "g"}]),
+]
+NAMED = [service(port(80, name="grpc")), export(T2), imported(port(80, name="http")), route()]
 CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
+    "a value that only GRPCRoutes hear": (
+        {
+            "a": [service(port(80, WS)), export(T1), route("GRPCRoute", to="Service")],
+            "c@envoy-gateway:v1.3.3": [imported(port(80, WS)), route("GRPCRoute")],
+        },
+        [
+            (
+                "c",
+                "release skew",
+                "error",
+                "appProtocol",
+                "GRPCRoute shop/r: h2 is spoken where http/",
+            )
+        ],
+    ),
+    "another gateway of the cluster, that takes no imports": (
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c": [imported(port(80, H2C)), *CONTOUR],
+        },
+        [
+            (
+                "c",
+                "unread import",
+                "error",
+                "appProtocol",
+                "HTTPRoute shop/r leads nowhere: h2 is mea",
+            )
+        ],
+    ),
+    "the same, and a value that is lost in vain": (
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c": [imported(port(80)), *CONTOUR],
+        },
+        [
+            ("c", "lost", "warning", "appProtocol", "nothing: HTTPRoute shop/r leads nowhere all"),
+            ("c", "unread import", "error", "appProtocol", "HTTPRoute shop/r leads nowhere: h2 is"),
+        ],
+    ),
+    "a mesh that goes by the name of a port": (
+        {
+            "a@istio:main": [service(port(80, name="http")), export(T1)],
+            "c@istio:main": [imported(port(80, name="grpc")), route()],
+        },
+        [
+            (
+                "c",
+                "edited",
+                "error",
+                "name",
+                "HTTPRoute shop/r: h2 is spoken where http/1.1 is meant",
+            )
+        ],
+    ),
+    "the name of what stands for an import": (
+        {"a@istio:main": [service(port(80, name="http")), export(T1)], "c@istio:main": NAMED},
+        [
+            (
+                "c",
+                "conflict",
+                "warning",
+                "name",
+                "nothing: HTTPRoute shop/r speaks h2 all the same",
+            ),
+            (
+                "c",
+                "conflict",
+                "error",
+                "name",
+                "HTTPRoute shop/r: h2 is spoken where http/1.1 is m",
+            ),
+        ],
+    ),
+    "the same where a port is reached by its number": (
+        {"a": [service(port(80, name="http")), export(T1)], "c": NAMED},
+        [("c", "conflict", "warning", "name", "nothing: a port is reached by its number")],
+    ),
+    "the value of what stands for an import": (
+        {
+            "a@istio:main": [service(port(80, "http")), export(T1)],
+            "c@istio:main": [
+                *(service(port(80, "grpc")), export(T2), imported(port(80, "http")), route()),
+            ],
+        },
+        [
+            (
+                "c",
+                "overridden",
+                "warning",
+                "appProtocol",
+                "nothing: HTTPRoute shop/r speaks h2 all",
+            ),
+            (
+                "c",
+                "overridden",
+                "error",
+                "appProtocol",
+                "HTTPRoute shop/r: h2 is spoken where http",
+            ),
+        ],
+    ),
+    "an import of another type, and without the affinity": (
+        {
+            "a": [service(port(80), spec={"sessionAffinity": "ClientIP"}), export(T1)],
+            "c": [imported(port(80), spec={"type": "Headless"})],
+        },
+        [
+            ("c", "edited", "warning", "type", "clients of c get Headless where ClusterSetIP is"),
+            (
+                "c",
+                "edited",
+                "warning",
+                "sessionAffinity",
+                "clients of c get None where ClientIP is",
+            ),
+        ],
+    ),
+    "two that read no imports agree on nothing": (
+        {
+            "a@contour:main": [service(port(80, H2C)), export(T1), imported(port(80, H2C))],
+            "c@contour:main": [imported(port(80, H2C))],
+        },
+        [
+            ("a", "unread import", "warning", "appProtocol", "no reference leads there today; one"),
+            ("c", "unread import", "warning", "appProtocol", "no reference leads there today; one"),
+        ],
+    ),
     "the policy is to blame, and not the value": (
         {
             "a": [service(port(80)), export(T1)],
@@ -115,3 +260,25 @@ def test_the_same_with_a_listener(mine: list[Object], tmp_path: Path) -> None:
     clusters = {"a": [service(port(80, H2C)), export(T1)], "c": [*mine, *web]}
     (row,) = [row for row in propagation(world(tmp_path, clusters)) if row.faults]
     assert (row.faults[0].severity, row.routes) == ("error", 1)
+
+
+def test_what_routes_of_other_kinds_are_spoken(tmp_path: Path) -> None:
+    """The table has it beside the wire of an HTTPRoute, and the matrix marks it."""
+    clusters, _ = CASES["a value that only GRPCRoutes hear"]
+    rows = propagation(world(tmp_path, clusters))
+    assert [(row.wire, row.behind, row.agrees) for row in rows] == [
+        ("http/1.1", (), True),
+        ("http/1.1", (("GRPCRoute", "h2", "http/1.1"),), False),
+    ]
+    assert rows[1].as_dict()["behind"] == [{"way": "GRPCRoute", "wire": "h2", "meant": "http/1.1"}]
+    matrix = propagation_matrix(rows)
+    assert list(matrix.loc["shop/x:80"]) == ["http/1.1", "http/1.1, h2 by GRPCRoute !"]
+    assert marks_are_differences(matrix)
+
+
+def test_a_cluster_without_a_name(tmp_path: Path) -> None:
+    objects = [service(port(80, H2C)), export(T1), imported(port(80)), route()]
+    world(tmp_path, {"a": objects})
+    clusters = read(str(tmp_path / "a.json")).clusters
+    (fault,) = [fault for row in propagation(clusters) for fault in row.faults]
+    assert fault.why.startswith("this cluster declares it")

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from protocol_analysis.edits import wire_of, with_value
-from protocol_analysis.multicluster.ordering import applied
 from protocol_analysis.multicluster.propagation import propagation
+from protocol_analysis.multicluster.steps import applied
 from protocol_analysis.multicluster.telling import never_worse
 from protocol_analysis.proposals import shipped
 from protocol_analysis.reading import Cluster, read

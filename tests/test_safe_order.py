@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, strategies as st
 
-from protocol_analysis.multicluster.ordering import Step, apart, applied, safe_order
+from protocol_analysis.multicluster.ordering import safe_order
 from protocol_analysis.multicluster.propagation import propagation
+from protocol_analysis.multicluster.steps import Step, apart, applied
 from protocol_analysis.multicluster.telling import never_worse, prefixes
 from protocol_analysis.reading import Cluster, read
-from tests.disagreeing import export, imported, port, route, service, world
+from tests.disagreeing import T1, T2, export, imported, port, route, service, world
 from tests.fleet_faults import fleet
 from tests.fleets import a_cluster
 
@@ -166,7 +167,7 @@ def test_a_value_that_would_be_read_for_another_port_of_its_number(tmp_path: Pat
 
 
 def test_a_value_that_would_change_a_grpc_route_that_works(tmp_path: Path) -> None:
-    """Envoy Gateway takes the value of a WebSocket before the kind of the route."""
+    """Later releases take the value of a WebSocket before the kind of the route."""
     clusters = world(
         tmp_path,
         {
@@ -176,10 +177,52 @@ def test_a_value_that_would_change_a_grpc_route_that_works(tmp_path: Path) -> No
             "c": [imported(port(80)), route("GRPCRoute")],
         },
     )
-    edit = next(step for step in safe_order(clusters, "v1.9.0") if step.writes)
-    assert edit.action == f"write {WS} on ServiceImport shop/x:80"
-    said = "Service of b h2, ServiceImport of c http/1.1"
-    assert edit.blocked == f"shop/x:80 behind GRPCRoute: {said}"
+    steps = safe_order(clusters, "v1.9.0")
+    assert [(step.cluster, step.action, step.blocked) for step in steps] == [
+        ("b", "remove appProtocol of Service shop/x:80; its imports follow", ""),
+        ("b", "upgrade to v1.9.0", ""),
+    ]
+    walk(clusters, steps)
+
+
+def test_an_upgrade_that_would_part_grpc_routes(tmp_path: Path) -> None:
+    behind = [imported(port(80, WS)), route("GRPCRoute")]
+    clusters = world(tmp_path, {f"{name}@envoy-gateway:v1.6.7": behind for name in "cd"})
+    steps = safe_order(clusters, "v1.9.0")
+    said = "ServiceImport of c http/1.1, ServiceImport of d h2"
+    assert steps[0].blocked == f"shop/x:80 behind GRPCRoute: {said}"
+
+
+def test_a_name_is_no_matter_of_values(tmp_path: Path) -> None:
+    """Istio goes by the name of a port; what is wrong there, no other value is to mend."""
+    clusters = world(
+        tmp_path,
+        {
+            "a@istio:main": [service(port(80, name="http")), export()],
+            "c@istio:main": [imported(port(80, name="grpc")), route()],
+        },
+    )
+    assert safe_order(clusters) == []
+
+
+def test_what_stands_for_an_import_follows_its_own_write(tmp_path: Path) -> None:
+    """Istio reads the Service of the same name: what is written there is heard for the import."""
+    clusters = world(
+        tmp_path,
+        {
+            "a": [service(port(80, "grpc")), export(T1)],
+            "c@istio:1.26": [
+                *(service(port(80, "grpc")), export(T2), imported(port(80, "grpc")), route()),
+            ],
+            "d@envoy-gateway:v1.8.3": [imported(port(80, "grpc")), route()],
+        },
+    )
+    steps = safe_order(clusters, "v1.9.0")
+    assert [(step.action, step.blocked) for step in steps] == [
+        (f"write {H2C} on Service shop/x:80 of a, c; its imports follow", ""),
+        ("upgrade to v1.9.0", ""),
+    ]
+    walk(clusters, steps)
 
 
 # Clusters by their releases, and what stands in each; the steps, and those that are blocked.

@@ -80,12 +80,18 @@ def _service(node: Mapping, source: Source, group: str, kind: str) -> Service:
         ports=tuple(ports),
         type=text(get(node, "spec", "type")),
         prefer_local=mode.lower() == "auto" or prefers.startswith("Prefer"),
-        asks=(
-            "Headless" if text(get(node, "spec", "clusterIP")) == "None" else "ClusterSetIP",
-            text(get(node, "spec", "sessionAffinity")) or "None",
-        ),
+        asks=_asks(node, kind),
         derived=text(get(node, "metadata", "annotations", _DERIVED)),
     )
+
+
+def _asks(node: Mapping, kind: str) -> tuple[str, str]:
+    """Of a Service what its import gets; of a ServiceImport what it says, its type or ""."""
+    headless = text(get(node, "spec", "clusterIP")) == "None"
+    of = "Headless" if headless else "ClusterSetIP"
+    if kind == "ServiceImport":
+        of = text(get(node, "spec", "type"))
+    return of, text(get(node, "spec", "sessionAffinity")) or "None"
 
 
 _ADDRESSES = {"ip": "IP", "fqdn": "FQDN", "unix": "UDS"}

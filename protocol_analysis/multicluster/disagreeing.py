@@ -9,14 +9,15 @@ from importlib import resources
 from typing import Any
 
 from protocol_analysis.model import Meta, Position, ServicePort
+from protocol_analysis.readings import UNSENT
 from protocol_analysis.releases import RulesetError
 from protocol_analysis.sheets import rows_of
 
 SEVERITIES = ("error", "warning")
-_OPEN = {"auto", "client", "differs", "unknown", "its Service"}
-_NOT_READ = "not read"
+_NOT_READ, _ITS_SERVICE = UNSENT
+_OPEN = {"auto", "client", "differs", "unknown", _ITS_SERVICE}
 # Where a reference leads that nothing is spoken to, by the word for that.
-_LEADS = {_NOT_READ: "nowhere", "its Service": "to a Service that is not at hand"}
+_LEADS = {_NOT_READ: "nowhere", _ITS_SERVICE: "to a Service that is not at hand"}
 _KEYS = {"kind", "rule", "title", "remedy", "source"}
 
 
@@ -176,7 +177,11 @@ def judged(
         does = f" leads {leads}:" if leads else f": {first.here} is spoken where"
         meets = f"{who}{does} {first.meant} is meant"
     elif met:
-        meets = f"nothing: {met[0].route} speaks {met[0].here} all the same"
+        leads = _LEADS.get(met[0].here)
+        does = f"leads {leads}" if leads else f"speaks {met[0].here}"
+        meets = f"nothing: {met[0].route} {does} all the same"
+    elif spoken == meant == _NOT_READ:
+        meets = "nothing: it is read on neither side"
     elif spoken == meant:
         meets = f"nothing: {meant} is spoken on both sides"
     elif not guilty:

@@ -17,6 +17,7 @@ from protocol_analysis.reading import Cluster
 from protocol_analysis.scope import Scope
 
 EXTERNAL = "ExternalName"  # a Service of that type cannot be exported
+HERE = "this cluster"  # one that has no name, in a sentence
 Name = tuple[str, str, str]  # namespace, name, API group of export and import
 Port = tuple[int, str]  # number and transport: what a port is reached by
 
@@ -34,6 +35,11 @@ class Export:
     service: Service | None
     namesakes: tuple[Meta, ...] = ()
     conditions: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Its cluster, in a sentence."""
+        return self.cluster or HERE
 
     @property
     def created(self) -> datetime | None:
@@ -55,6 +61,11 @@ class Export:
     def valid(self) -> bool:
         """Whether there is a Service that can be exported: a mere name cannot."""
         return self.service is not None and self.service.type != EXTERNAL
+
+    @property
+    def asks(self) -> tuple[str, str]:
+        """What its import gets beside ports, as `Service.asks`."""
+        return self.service.asks if self.service else ("", "")
 
     @property
     def ports(self) -> tuple[ServicePort, ...]:
@@ -101,6 +112,11 @@ class Shared:
 
     def __str__(self) -> str:
         return f"{self.name[0]}/{self.name[1]}"
+
+    @property
+    def valid(self) -> tuple[Export, ...]:
+        """The exports that can be imported, oldest first."""
+        return tuple(export for export in self.exports if export.valid)
 
 
 def key_of(port: ServicePort) -> Port:

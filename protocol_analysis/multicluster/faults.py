@@ -7,14 +7,14 @@ that speaks for all; `values` weighs those.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from protocol_analysis.model import Meta, Position, Service, ServicePort
 from protocol_analysis.multicluster.controllers import Controller
 from protocol_analysis.multicluster.disagreeing import Disagreement, disagreement, numbered
 from protocol_analysis.multicluster.exporting import Export, Import, Port, Shared
-from protocol_analysis.multicluster.hearing import Ear
-from protocol_analysis.multicluster.merging import Claim, MergedPort, conflicts, why_older
+from protocol_analysis.multicluster.hearing import PLAIN, Ear
+from protocol_analysis.multicluster.merging import Claim, MergedPort, conflicts, whole, why_older
 from protocol_analysis.multicluster.mirroring import MIRRORS, source_of
 from protocol_analysis.multicluster.sides import EXPORT, IMPORT, Across, Side
 from protocol_analysis.multicluster.values import Values
@@ -35,6 +35,13 @@ class Faults:
         """What is spoken to a side, in a word."""
         return self.heard[side.cluster].word(side.service, side.port)
 
+    def behind(self, port: Across, side: Side) -> list[tuple[str, str, str]]:
+        """The ways but an HTTPRoute's by which it is not spoken what is meant, and both words."""
+        if side is port.sides[0]:
+            return []
+        found = self.values.unlike(port, side)
+        return [(str(way), here, meant) for way, here, meant in found if way != PLAIN]
+
     def of_side(self, port: Across, side: Side, meant: str) -> list[Disagreement]:
         """All that is wrong with one side of a port."""
         if not port.merged:
@@ -42,8 +49,6 @@ class Faults:
         found = self._of_object(side)
         if side is port.sides[0]:
             return found
-        if side.port.name != port.merged.port.name:
-            found.append(self._other_name(port.merged, side))
         return [*found, *self.values.of_side(port, port.merged, side, meant)]
 
     def of_export(self, export: Export) -> list[Disagreement]:
@@ -69,7 +74,7 @@ class Faults:
                     wanted=each.wanted,
                     winner=each.winner.cluster,
                     why=why_older(each.winner, export),
-                    meets=f"the import has the {each.field} of {each.winner.cluster} for all",
+                    meets=f"the import has the {each.field} of {each.winner.place} for all",
                 )
                 faults.append(fault)
         return faults
@@ -78,8 +83,28 @@ class Faults:
         if side.side == EXPORT:
             return self.of_export(self.exports[side.cluster])
         if side.side == IMPORT and self._first_time(IMPORT, side.cluster):
-            return self._ambiguous(side.cluster, self.imports[side.cluster].namesakes)
+            found = self._ambiguous(side.cluster, self.imports[side.cluster].namesakes)
+            return [*found, *self._of_whole(side)]
         return []
+
+    def _of_whole(self, side: Side) -> Iterator[Disagreement]:
+        """What an import says otherwise of itself than the oldest export."""
+        meta = side.service.meta
+        for field, wanted, found in whole(self.of, side.service):
+            if wanted != found:
+                winner = self.of.valid[0]
+                yield disagreement(
+                    "edited",
+                    side.cluster,
+                    meta,
+                    meta.position,
+                    field=field,
+                    found=found,
+                    wanted=wanted,
+                    winner=winner.cluster,
+                    why=f"{winner.place} exports {wanted} ({winner.meta.position})",
+                    meets=f"clients of {side.place} get {found} where {wanted} is exported",
+                )
 
     def left_out(self, port: MergedPort, claim: Claim) -> Disagreement:
         """A port that the import does not have, since an older one has its name."""
@@ -100,7 +125,7 @@ class Faults:
             winner=port.winner.cluster,
             why=why_older(port.winner, claim.export),
             severity="error" if wanted else "warning",
-            meets=_nowhere(len(wanted), f"the import leaves the port of {cluster} out"),
+            meets=_nowhere(len(wanted), f"the import leaves the port of {claim.export.place} out"),
         )
 
     def lacking(self, port: MergedPort, export: Export) -> Disagreement:
@@ -115,8 +140,8 @@ class Faults:
             field="port",
             wanted=numbered(port.port),
             winner=port.winner.cluster,
-            why=f"{port.winner.cluster} exports it ({port.port.position})",
-            meets=f"no request to it reaches the pods of {export.cluster}",
+            why=f"{port.winner.place} exports it ({port.port.position})",
+            meets=f"no request to it reaches the pods of {export.place}",
         )
 
     def missing_port(
@@ -136,7 +161,7 @@ class Faults:
             field="port",
             wanted=numbered(port.port),
             winner=port.winner.cluster,
-            why=f"{port.winner.cluster} exports it ({port.port.position})",
+            why=f"{port.winner.place} exports it ({port.port.position})",
             severity="error" if wanted else "warning",
             meets=_nowhere(len(wanted), f"{meant} is meant"),
         )
@@ -166,7 +191,7 @@ class Faults:
             field="metadata.name",
             wanted=name,
             winner=port.winner.cluster,
-            why=f"{port.winner.cluster} exports it ({port.winner.meta.position})",
+            why=f"{port.winner.place} exports it ({port.winner.meta.position})",
             severity="error" if mine else "warning",
             meets=_nowhere(len(mine), "no such object"),
         )
@@ -191,7 +216,7 @@ class Faults:
 
     def _unexported(self, side: Side) -> Disagreement:
         """An import without an export at hand, or a port of it that no export has."""
-        exported, meta = [each for each in self.of.exports if each.valid], side.service.meta
+        exported, meta = self.of.valid, side.service.meta
         number = numbered(side.port)
         why = f"none of {', '.join(e.cluster for e in exported)} exports a port {number}"
         return disagreement(
@@ -218,23 +243,6 @@ class Faults:
         inventory = self.heard[side.cluster].cluster.inventory
         own = [s for s in inventory.services if (s.meta.namespace, s.meta.name) == self.of.name[:2]]
         return f"{why}; {own[0].meta} of the same name has no ServiceExport" if own else why
-
-    def _other_name(self, port: MergedPort, side: Side) -> Disagreement:
-        exports = side.side == EXPORT
-        why = f"{port.winner.cluster} exports it by another name ({port.port.position})"
-        return disagreement(
-            "conflict" if exports else "edited",
-            side.cluster,
-            side.service.meta,
-            side.port.position,
-            port=side.port,
-            field="name",
-            found=side.port.name or None,
-            wanted=port.port.name or None,
-            winner=port.winner.cluster,
-            why=why_older(port.winner, self.exports[side.cluster]) if exports else why,
-            meets="nothing: a port is reached by its number",
-        )
 
     def _ambiguous(self, cluster: str, namesakes: Sequence[Meta]) -> list[Disagreement]:
         """Other objects of the name that say something else."""

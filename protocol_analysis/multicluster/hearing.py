@@ -17,7 +17,7 @@ from protocol_analysis.multicluster.controllers import KEP, Controller, controll
 from protocol_analysis.multicluster.exporting import Name, Port, key_of
 from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
-from protocol_analysis.readings import ITS_SERVICE, alone, resolve, word_of
+from protocol_analysis.readings import ITS_SERVICE, alone, resolve, who, word_of
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.resolver import TRANSPORTS
 from protocol_analysis.rows import Rules
@@ -27,8 +27,30 @@ from protocol_analysis.speaking import rules_of
 # Outcomes of references by which nothing would be sent, were their object at hand and right.
 _SILENT = ("not-permitted", "not-watched", "weight-0")
 AS_DECLARED = "\0"  # no manifest can hold it
-Beside = tuple[tuple[Port, str | None], ...]  # values by port
+Values = tuple[tuple[Port, str | None], ...]  # of one object, by port
+Written = tuple[tuple[Meta, Port, str | None], ...]  # on several objects
 _Led = tuple[object, int, str]  # an object or the name of one, a number, a transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a port is referred to: by which kind of route, and where, one of `rows.SITES`.
+
+    `by` reads it, where that is another gateway of the cluster than its own.
+
+    >>> str(Way()), str(Way(route="GRPCRoute", site="mirror"))
+    ('HTTPRoute', 'GRPCRoute mirror')
+    """
+
+    route: str = "HTTPRoute"
+    site: str = ""
+    by: Reader | None = None
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.route, self.site, f"of {self.by}" if self.by else "")))
+
+
+PLAIN = Way()  # how every side is compared, whatever leads there
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,47 +91,53 @@ class Ear:
         port: ServicePort,
         value: str | None = AS_DECLARED,
         *,
+        way: Way = PLAIN,
         by: Reader | None = None,
         kind: str = "",
+        name: str | None = None,
         policies: bool = True,
-        route: str = "HTTPRoute",
-        site: str = "",
-        beside: Beside = (),
+        written: Written = (),
     ) -> Resolution:
         """What is spoken to a port: with another value, by another reader, on another kind.
 
-        `kind`: as if the port stood on a `Service` or a `ServiceImport`. Without `policies`, no
-        BackendTLSPolicy counts. `route` and `site` are where it is referred to. `beside` are other
-        values on other ports of its number.
+        `by` reads instead of the cluster's own, `kind` is as if the port stood on a `Service` or a
+        `ServiceImport`, and `name` is another name of it and of what stands for it. Without
+        `policies`, no BackendTLSPolicy counts. `written` are other values nearby: of its number, or
+        of what stands for the object.
         """
-        reader = by or self.reader
+        reader = way.by or by or self.reader
         if value == port.app_protocol and not port.rejected and not service.derived:
             value = AS_DECLARED
-        key = (service.meta, key_of(port), value, reader, kind, policies, route, site, beside)
+        if name == port.name and not self._near_it(service):
+            name = None  # nothing stands for it that could have another
+        key = (service.meta, key_of(port), value, reader, kind, name, policies, way, written)
         if key in self._heard:
             return self._heard[key]
-        target = self._narrow(service, port)
-        values = (*beside, *([(key_of(port), value)] if value != AS_DECLARED else ()))
-        target = with_ports(target, values)
+        own = tuple((at, said) for meta, at, said in written if meta == service.meta)
+        values = (*own, *([(key_of(port), value)] if value != AS_DECLARED else ()))
+        target = named(with_ports(self._narrow(service, port), values), key_of(port), name)
         if kind:
             group = MCS if kind == "ServiceImport" else ""
             target = replace(target, meta=replace(target.meta, group=group, kind=kind))
-        near = self._near(target, service, port, values, policies=policies)
+        near = self._near(target, service, port, values, written, policies=policies)
+        if name is not None:
+            others = tuple(named(each, key_of(port), name) for each in near.services)
+            near = replace(near, services=others)
         mine = next(each for each in target.ports if key_of(each) == key_of(port))
         if reader not in self._rules:
             self._rules[reader] = rules_of(reader)
         rules, wires = self._rules[reader]
-        found = alone(Scope(near), rules, wires, target, mine, route, site=site)
+        found = alone(Scope(near), rules, wires, target, mine, way.route, site=way.site)
         if found.deciding.row == ITS_SERVICE and not kind and self.controller.derived != "none":
             # The Service that stands for the import is not at hand; it is as its controller does.
             found = self.hear(
                 *(service, port, self.controller.carries(value, "derived")),
+                way=way,
                 by=by,
                 kind="Service",
+                name=name,
                 policies=policies,
-                route=route,
-                site=site,
-                beside=self._carried(beside),
+                written=tuple((service.meta, *each) for each in self._carried(own)),
             )
         self._heard[key] = found
         return found
@@ -136,11 +164,22 @@ class Ear:
             if answer.outcome != "no-object":
                 found = [*found, answer]
                 continue
-            ref, route = answer.ref, answer.route
-            heard = self.hear(service, port, route=route.kind, site=ref.site)
+            heard = self.hear(service, port, way=self.way(answer))
             if heard.sent or heard.deciding.row == ITS_SERVICE:
-                found = [*found, replace(heard, route=route, ref=ref)]
+                found = [*found, replace(heard, route=answer.route, ref=answer.ref)]
         return found
+
+    def way(self, answer: Resolution) -> Way:
+        """How a reference leads, as it would in this cluster: by its own reader, here or there."""
+        mine = answer.route.world == (self.cluster.name or "")
+        by, own = who(answer), self.reader
+        other = (by.implementation, by.release) != (own.implementation, own.release)
+        reader = by if mine and other else None
+        return Way(route=answer.route.kind, site=answer.ref.site, by=reader)
+
+    def ways(self, service: Service, port: ServicePort) -> list[Way]:
+        """How the references lead that send requests to a port, each way once."""
+        return list(dict.fromkeys(map(self.way, self.leading(service, port))))
 
     def wants(self, name: Name) -> dict[Port, list[Resolution]]:
         """The backend references of this cluster that name a ServiceImport, there or not."""
@@ -201,6 +240,20 @@ class Ear:
             self._numbered[service.meta] = {n: tuple(ports) for n, ports in found.items()}
         return self._numbered[service.meta].get(port.number, ())
 
+    def near(self, service: Service, port: ServicePort) -> list[tuple[Meta, Port]]:
+        """Whose values may be heard for a port: those of its number, and of its namesakes."""
+        return [
+            (each.meta, key_of(own))
+            for each in (service, *self._near_it(service))
+            for own in self.numbered(each, port)
+        ]
+
+    def _near_it(self, service: Service) -> list[Service]:
+        """The Services that may be read for an import."""
+        if service.meta.kind != "ServiceImport":
+            return []
+        return [s for s in self._namesakes(service).services if s.meta != service.meta]
+
     def _narrow(self, service: Service, port: ServicePort) -> Service:
         """A Service or ServiceImport with its ports of one number: others bear on nothing."""
         ports = self.numbered(service, port)
@@ -211,13 +264,34 @@ class Ear:
         target: Service,
         original: Service,
         port: ServicePort,
-        values: Beside,
+        values: Values,
+        written: Written,
         *,
         policies: bool,
     ) -> Inventory:
         """The namesakes of a port's object, with it in the place of the original."""
-        whole, space = self.cluster.inventory, original.meta.namespace
-        names = (original.meta.name, *filter(None, [original.derived]))
+        around = self._namesakes(original)
+        services = [s for s in around.services if s.meta not in (original.meta, target.meta)]
+        if original.derived:
+            services = [self._following(s, original, port, values) for s in services]
+        services = [
+            with_ports(s, [(at, said) for meta, at, said in written if meta == s.meta])
+            for s in services
+        ]
+        if target.meta.kind == "Service":
+            services.append(target)
+        imports = (target,) if target.meta.kind == "ServiceImport" else ()
+        return replace(
+            around,
+            services=tuple(services),
+            service_imports=imports,
+            tls_policies=around.tls_policies if policies else (),
+        )
+
+    def _namesakes(self, service: Service) -> Inventory:
+        """The Services of its name, or that stand for it, and what says something of them."""
+        whole, space = self.cluster.inventory, service.meta.namespace
+        names = (service.meta.name, *filter(None, [service.derived]))
         if (space, *names) not in self._around:
             self._around[space, *names] = Inventory(
                 services=tuple(
@@ -230,29 +304,17 @@ class Ear:
                 ),
                 grants=whole.grants,
             )
-        around = self._around[space, *names]
-        services = [s for s in around.services if s.meta not in (original.meta, target.meta)]
-        if original.derived:
-            services = [self._following(s, original, port, values) for s in services]
-        if target.meta.kind == "Service":
-            services.append(target)
-        imports = (target,) if target.meta.kind == "ServiceImport" else ()
-        return replace(
-            around,
-            services=tuple(services),
-            service_imports=imports,
-            tls_policies=around.tls_policies if policies else (),
-        )
+        return self._around[space, *names]
 
     def _following(
-        self, service: Service, of: Service, port: ServicePort, values: Beside
+        self, service: Service, of: Service, port: ServicePort, values: Values
     ) -> Service:
         """The Service that is derived from an import, after the import's values."""
         if service.meta.name != of.derived:
             return service
         return with_ports(self._narrow(service, port), self._carried(values))
 
-    def _carried(self, values: Beside) -> Beside:
+    def _carried(self, values: Values) -> Values:
         """What the Service that is derived from an import has of its values."""
         return tuple((key, self.controller.carries(value, "derived")) for key, value in values)
 
@@ -288,3 +350,17 @@ def with_ports(service: Service, values: Sequence[tuple[Port, str | None]]) -> S
         for p in service.ports
     ]
     return replace(service, ports=tuple(ports)) if said else service
+
+
+def named(service: Service, wanted: Port, name: str | None) -> Service:
+    """A Service or ServiceImport with another name of one port; None changes nothing.
+
+    >>> from protocol_analysis.manifests import load
+    >>> service = load("data/sample/east/imports.yaml").service_imports[0]
+    >>> named(service, (8080, "TCP"), "grpc").ports[0].name
+    'grpc'
+    """
+    if name is None:
+        return service
+    ports = (replace(p, name=name) if key_of(p) == wanted else p for p in service.ports)
+    return replace(service, ports=tuple(ports))

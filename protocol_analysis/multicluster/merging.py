@@ -122,14 +122,13 @@ def merged(exported: Shared) -> list[MergedPort]:
                 differs = ("port",) if at != own else _differs(found[at].port, port)
                 claim = Claim(export=export, service=service, port=port, differs=differs)
                 (claims if at == own else left_out).setdefault(at, []).append(claim)
-    valid = [export for export in exported.exports if export.valid]
-    whole = []
+    ports = []
     for key, each in found.items():
         own_claims, others = tuple(claims.get(key, ())), tuple(left_out.get(key, ()))
         having = {each.winner.cluster, *(claim.export.cluster for claim in (*own_claims, *others))}
-        lacking = tuple(export for export in valid if export.cluster not in having)
-        whole.append(replace(each, claims=own_claims, left_out=others, lacking=lacking))
-    return whole
+        lacking = tuple(export for export in exported.valid if export.cluster not in having)
+        ports.append(replace(each, claims=own_claims, left_out=others, lacking=lacking))
+    return ports
 
 
 def conflicts(exported: Shared) -> list[Conflict]:
@@ -138,20 +137,37 @@ def conflicts(exported: Shared) -> list[Conflict]:
     >>> conflicts(Shared(name=("shop", "cart", "multicluster.x-k8s.io")))
     []
     """
-    asking = [(each, each.service.asks) for each in exported.exports if each.valid and each.service]
     return [
         Conflict(
             export=export,
-            winner=asking[0][0],
+            winner=exported.valid[0],
             field=field,
-            found=asks[at],
-            wanted=asking[0][1][at],
+            found=found,
+            wanted=wanted,
             reason=reason,
         )
-        for export, asks in asking[1:]
-        for at, (field, reason) in enumerate(_WHOLE)
-        if asks[at] != asking[0][1][at]
+        for export in exported.valid[1:]
+        for (field, reason), found, wanted in zip(
+            _WHOLE, export.asks, exported.valid[0].asks, strict=True
+        )
+        if found != wanted
     ]
+
+
+def whole(exported: Shared, imported: Service) -> list[tuple[str, str, str]]:
+    """The fields of an import beside its ports: each with what the oldest gives it, and says.
+
+    A type that an import does not say is no field of it; nor has a mirror any.
+
+    >>> from protocol_analysis.manifests import load
+    >>> imported = load("data/sample/east/imports.yaml").service_imports[0]
+    >>> whole(Shared(name=("shop", "cart", "multicluster.x-k8s.io")), imported)
+    []
+    """
+    if not exported.valid or imported.meta.kind != "ServiceImport":
+        return []
+    named = zip(_WHOLE, exported.valid[0].asks, imported.asks, strict=True)
+    return [(field, wanted, found) for (field, _), wanted, found in named if found]
 
 
 # In the order of `Service.asks`.
@@ -196,26 +212,26 @@ def _differing(exported: Shared) -> Iterator[tuple[str, str]]:
     for port in merged(exported):
         name = f"port {port.key[0]}/{port.key[1]}"
         for claim in port.overruled:
-            what = f"the {' and '.join(claim.differs)} of {claim.export.cluster}"
+            what = f"the {' and '.join(claim.differs)} of {claim.export.place}"
             yield (
                 "PortConflict",
                 f"{name}: {what} is overruled: {why_older(port.winner, claim.export)}",
             )
         for export in port.lacking:
-            yield "PortConflict", f"{name}: {export.cluster} does not export it"
+            yield "PortConflict", f"{name}: {export.place} does not export it"
     for each in conflicts(exported):
-        what = f"{each.field} {each.found} of {each.export.cluster}"
+        what = f"{each.field} {each.found} of {each.export.place}"
         yield each.reason, f"{what} is overruled: {why_older(each.winner, each.export)}"
 
 
 def why_older(winner: Export, loser: Export) -> str:
     """Why one export speaks for both: its age, or the name of its cluster where that is unknown."""
     if winner.created and loser.created and winner.created < loser.created:
-        return f"the export of {winner.cluster} is older ({winner.meta.created})"
+        return f"the export of {winner.place} is older ({winner.meta.created})"
     if winner.created and not loser.created:
-        return f"of the exports only that of {winner.cluster} has an age; it is taken as the oldest"
+        return f"of the exports only that of {winner.place} has an age; it is taken as the oldest"
     which = "are of the same age" if winner.created else "have no creationTimestamp"
-    return f"the exports {which}; {winner.cluster}, first by its name, is taken as the oldest"
+    return f"the exports {which}; {winner.place}, first by its name, is taken as the oldest"
 
 
 def _differs(older: ServicePort, port: ServicePort) -> tuple[str, ...]:

@@ -12,17 +12,17 @@ follow: whoever has another value than the oldest export is one disagreement mor
 
 from __future__ import annotations
 
-from collections import ChainMap, Counter
+from collections import ChainMap
 from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from itertools import product
 
 from protocol_analysis.coverage import readable
-from protocol_analysis.model import Inventory, Meta
+from protocol_analysis.model import Meta
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
-from protocol_analysis.multicluster.exporting import Port, key_of
-from protocol_analysis.multicluster.hearing import AS_DECLARED, ears, with_port
+from protocol_analysis.multicluster.exporting import Port
+from protocol_analysis.multicluster.hearing import AS_DECLARED, PLAIN, Way, ears
 from protocol_analysis.multicluster.mirroring import across_clusters
 from protocol_analysis.multicluster.sides import (
     EXPORT,
@@ -30,48 +30,18 @@ from protocol_analysis.multicluster.sides import (
     Side,
     amiss,
     ports_across,
+    unlike,
     writes_of,
 )
+from protocol_analysis.multicluster.steps import Step, apart, named
 from protocol_analysis.readers import Reader, reader
 from protocol_analysis.reading import Cluster
-from protocol_analysis.readings import word_of
+from protocol_analysis.readings import UNSENT, word_of
 from protocol_analysis.releases import release_key
 from protocol_analysis.speaking import rules_of
 
 _Place = tuple[str, Meta, Port]  # cluster, object, port
-_Way = tuple[str, str]  # kind of the route, and the site of the reference
-_Compared = tuple[str, Sequence[Side], list[str], list[str]]  # way, sides, words now and then
-_PLAIN = ("HTTPRoute", "")  # how every side is compared, whatever leads there
-Write = tuple[str, Meta, Port, str | None]  # cluster, object, port, value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step: values that are written together, or the upgrade of a cluster's gateway.
-
-    `left`: how many pairs of sides are spoken differently after it. A step that is `blocked` is
-    not to be taken; it says what it would part.
-    """
-
-    number: int = 0
-    cluster: str
-    action: str
-    why: str
-    writes: tuple[Write, ...] = ()
-    upgrade: Reader | None = None
-    left: int = 0
-    blocked: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """The step, as the command prints it."""
-        return {
-            "number": self.number or None,
-            "cluster": self.cluster or None,
-            "action": self.action,
-            "why": self.why,
-            "left": self.left,
-            "blocked": self.blocked or None,
-        }
+_Group = list[tuple[Side, Way]]  # what is compared: the first side, then others by the same way
 
 
 def safe_order(
@@ -117,43 +87,6 @@ def _steps(search: _Search) -> tuple[list[Step], list[Step]]:
     return taken, [replace(move, blocked=search.parts(move), left=search.left) for move in waiting]
 
 
-def applied(clusters: Sequence[Cluster], step: Step) -> list[Cluster]:
-    """The clusters after a step: their manifests rewritten, or one gateway upgraded.
-
-    >>> applied([], Step(cluster="east", action="upgrade", why=""))
-    []
-    """
-    found = []
-    for cluster in clusters:
-        name = cluster.name or ""
-        after = cluster
-        if step.upgrade and step.cluster == name:
-            after = replace(cluster, release=step.upgrade.release)
-        inventory = after.inventory
-        for of, meta, port, value in step.writes:
-            inventory = _written(inventory, meta, port, value) if of == name else inventory
-        found.append(replace(after, inventory=inventory))
-    return found
-
-
-def apart(words: Sequence[str]) -> int:
-    """How many pairs of these are not the same.
-
-    >>> apart(["h2", "h2", "http/1.1"])
-    2
-    """
-    count = len(words)
-    return (count * (count - 1) - sum(n * (n - 1) for n in Counter(words).values())) // 2
-
-
-def _written(inventory: Inventory, meta: Meta, port: Port, value: str | None) -> Inventory:
-    services, imports = (
-        tuple(with_port(s, port, value) if s.meta == meta else s for s in objects)
-        for objects in (inventory.services, inventory.service_imports)
-    )
-    return replace(inventory, services=services, service_imports=imports)
-
-
 class _Search:
     """What is written and who reads, after the steps that were taken."""
 
@@ -163,18 +96,20 @@ class _Search:
         self.now = _Now(readers={name: ear.reader for name, ear in self.ears.items()})
         self.ports: list[Across] = []
         self.writers: list[Controller] = []
-        self.at: dict[Any, set[int]] = {}
+        self.near: dict[_Place, list[_Place]] = {}
+        self.at: dict[_Place | str, set[int]] = {}
         for of in across_clusters(clusters):
             for port in ports_across(of):
                 for side in port.sides:
-                    # What is written on another port of its number may be read for it.
-                    alike = self.ears[side.cluster].numbered(side.service, side.port)
-                    places = {(*side.key[:2], key_of(each)) for each in alike}
-                    for key in (*places, side.cluster):
+                    # What is written beside it may be read for it.
+                    near = self.ears[side.cluster].near(side.service, side.port)
+                    self.near[side.key] = [(side.cluster, *place) for place in near]
+                    at: list[_Place | str] = [*self.near[side.key], side.cluster]
+                    for key in at:
                         self.at.setdefault(key, set()).add(len(self.ports))
                 self.ports.append(port)
                 self.writers.append(writes_of(of, controller))
-        self.led: dict[int, dict[_Way, list[Side]]] = {}
+        self.groups = [list(self._groups(port)) for port in self.ports]
         self.words = [self.heard(number, self.now) for number in range(len(self.ports))]
         self.faults = [self.count(number, self.now) for number in range(len(self.ports))]
         self.left = sum(map(apart, self.words))  # pairs of sides
@@ -204,11 +139,13 @@ class _Search:
         for number in sorted(self._touched(move)):
             port = self.ports[number]
             where = f"{port.of}:{port.key[0]}"
-            for by, sides, before, after in self._compared(number, then):
+            for group in self.groups[number]:
                 first: dict[str, tuple[Side, str]] = {}
-                for side, old, new in zip(sides, before, after, strict=True):
-                    one, word = first.setdefault(old, (side, new))
+                for side, way in group:
+                    new = self._word(side, then, way)
+                    one, word = first.setdefault(self._word(side, self.now, way), (side, new))
                     if word != new:
+                        by = "" if way == PLAIN else f" behind {way}"
                         return f"{where}{by}: {one} {word}, {side} {new}"
             if (count := self.count(number, then)) > self.faults[number]:
                 return f"{where}: {count} disagreements, {self.faults[number]} before"
@@ -226,29 +163,21 @@ class _Search:
         """What is spoken to each side of a port."""
         return [self._word(side, now) for side in self.ports[number].sides]
 
-    def _compared(self, number: int, then: _Now) -> Iterator[_Compared]:
-        """What is spoken to the sides of a port now and then; also by routes of other kinds.
-
-        Those are asked of the sides that they lead to, and of the first, which is what is meant.
-        """
-        sides = self.ports[number].sides
-        yield "", sides, self.words[number], self.heard(number, then)
-        if number not in self.led:
-            self.led[number] = self._led(number)
-        for route, led in self.led[number].items():
-            now, after = ([self._word(side, at, route) for side in led] for at in (self.now, then))
-            yield f" behind {' '.join(filter(None, route))}", led, now, after
-
-    def _led(self, number: int) -> dict[_Way, list[Side]]:
-        """The sides of a port that each other kind of reference leads to, after the first side."""
-        first, *others = self.ports[number].sides
-        found: dict[_Way, list[Side]] = {}
+    def _groups(self, port: Across) -> Iterator[_Group]:
+        """All sides behind an HTTPRoute; then by each other way those that references lead to."""
+        first, *others = port.sides
+        yield [(side, PLAIN) for side in port.sides]
+        found: dict[Way, _Group] = {}
         for side in (first, *others):
-            leading = self.ears[side.cluster].leading(side.service, side.port)
-            ways = {(answer.route.kind, answer.ref.site) for answer in leading}
-            for way in sorted(ways - {_PLAIN}):
-                found.setdefault(way, [first]).extend([side] if side is not first else [])
-        return found
+            for way in self._ways(side):
+                if way != PLAIN and not (side is first and way.by):
+                    meant = (first, replace(way, by=None))
+                    group = found.setdefault(way, [meant])
+                    group += [(side, way)] if side is not first else []
+        yield from found.values()
+
+    def _ways(self, side: Side) -> list[Way]:
+        return self.ears[side.cluster].ways(side.service, side.port)
 
     def count(self, number: int, now: _Now) -> int:
         """How many disagreements the table has about values and wires of a port."""
@@ -256,16 +185,27 @@ class _Search:
         if not port.merged:
             return 0
         first, *others = port.sides
-        port = replace(port, wanted=now.value(first))
-        meant, by, count = self._word(first, now), self.writers[number], 0
+        port, by, count = replace(port, wanted=now.value(first)), self.writers[number], 0
         for side in others:
             said = now.values.get(side.key, AS_DECLARED)
-            found = amiss(partial(self._said, side, now), port, side, meant, by, said)
-            count += found.value + found.else_
+            found = amiss(partial(self._differs, port, side, now), port, side, by, said)
+            count += found.value + (found.else_ is not None)
         return count
 
-    def _word(self, side: Side, now: _Now, way: _Way = _PLAIN) -> str:
-        return self._said(side, now, now.values.get(side.key, AS_DECLARED), way=way)
+    def _differs(self, port: Across, side: Side, now: _Now, value: str | None) -> Way | None:
+        """A way by which a side of the right name is not spoken what is meant, with a value."""
+
+        def meant(way: Way) -> str:
+            return self._word(port.sides[0], now, replace(way, by=None))
+
+        def spoken(way: Way) -> str:
+            return self._said(side, now, value, way=way, name=port.name)
+
+        ways = dict.fromkeys((*self._ways(side), PLAIN))
+        return next((way for way, *_ in unlike(spoken, meant, ways)), None)
+
+    def _word(self, side: Side, now: _Now, way: Way = PLAIN, name: str | None = None) -> str:
+        return self._said(side, now, now.values.get(side.key, AS_DECLARED), way=way, name=name)
 
     def _said(
         self,
@@ -273,23 +213,18 @@ class _Search:
         now: _Now,
         value: str | None,
         by: Reader | None = None,
-        way: _Way = _PLAIN,
+        way: Way = PLAIN,
+        name: str | None = None,
     ) -> str:
         """What is spoken to a side with a value, beside all others that were written by then."""
-        ear, (cluster, meta, own) = self.ears[side.cluster], side.key
-        alike = ear.numbered(side.service, side.port)
-        keys = [key for each in alike if (key := key_of(each)) != own] if len(alike) > 1 else []
-        places = ((cluster, meta, key) for key in keys)
-        beside = tuple((at[2], now.values[at]) for at in places if at in now.values)
-        reader = by or now.readers[side.cluster]
-        route, site = way
+        near = (at for at in self.near[side.key] if at != side.key and at in now.values)
         return word_of(
-            ear.hear(
+            self.ears[side.cluster].hear(
                 *(side.service, side.port, value),
-                by=reader,
-                route=route,
-                site=site,
-                beside=beside,
+                way=way,
+                by=by or now.readers[side.cluster],
+                name=name,
+                written=tuple((at[1], at[2], now.values[at]) for at in near),
             )
         )
 
@@ -302,10 +237,9 @@ class _Search:
         """The mesh to which a value says something else than what stands there today."""
         then = self.now.after(move)
         for cluster, meta, key, _ in move.writes:
-            for number in self.at.get((cluster, meta, key), ()):
-                sides = self.ports[number].sides
-                side = next(s for s in sides if s.key[:2] == (cluster, meta))
-                for mesh in self.ears[cluster].cluster.meshes:
+            for number in sorted(self.at.get((cluster, meta, key), ())):
+                mine = (s for s in self.ports[number].sides if s.key[:2] == (cluster, meta))
+                for side, mesh in product(mine, self.ears[cluster].cluster.meshes):
                     words = [
                         self._said(side, now, now.values.get(side.key, AS_DECLARED), mesh)
                         for now in (self.now, then)
@@ -324,14 +258,14 @@ class _Search:
         port = replace(port, wanted=self._settles(number, today))
         exports = [side for side in port.sides if side.side == EXPORT]
         if port.wanted != today:
-            all_of = _named(port, first, [side.cluster for side in exports])
+            all_of = named(port, first, [side.cluster for side in exports])
             text = f"{all_of}; its imports follow" if len(exports) <= len(others) else all_of
             yield self._edit(first, text, "all its sides are then spoken alike", port, by)
             return
         for side in exports[1:]:
             if self.now.value(side) != today:
-                why = f"as the oldest export, of {first.cluster}; its pods have to speak it"
-                yield self._edit(side, _named(port, side), why, port, by, [side])
+                why = f"as the oldest export, of {first.place}; its pods have to speak it"
+                yield self._edit(side, named(port, side), why, port, by, [side])
         imports: dict[str, list[Side]] = {}
         for side in others:
             if side.side != EXPORT:
@@ -340,7 +274,7 @@ class _Search:
             wrong = [side for side in sides if not port.right(side, self.now.value(side), by)]
             if wrong:
                 # What is derived from an import follows it.
-                text = _named(replace(port, wanted=port.due(wrong[0], by)), wrong[0])
+                text = named(replace(port, wanted=port.due(wrong[0], by)), wrong[0])
                 yield self._edit(
                     wrong[0], text, "the import as its exports have it", port, by, sides
                 )
@@ -361,15 +295,23 @@ class _Search:
     def _settles(self, number: int, today: str | None) -> str | None:
         """The value by which all sides are spoken what is meant: the exported one where it can."""
         port, by = self.ports[number], self.writers[number]
-        meant, winner = self.words[number][0], port.sides[0].cluster
+        winner = port.sides[0].cluster
         known = readable(rules_of(self.now.readers[winner])[0], "Service")
-        for value in (today, *known):
+        for value in (today, *known, None):
             wanted = replace(port, wanted=value)
             kept = {side.key: wanted.due(side, by) for side in port.sides}
             then = replace(self.now, values=ChainMap(kept, self.now.values))
-            if all(self._word(side, then) == meant for side in port.sides):
+            if all(self._keeps(port, group, then) for group in self.groups[number]):
                 return value
         return today
+
+    def _keeps(self, port: Across, group: _Group, then: _Now) -> bool:
+        """Whether all sides will be spoken what is meant today; a name is not the value's fault."""
+        (first, way), *_ = group
+        meant = self._word(first, self.now, way)
+        if way != PLAIN and meant in UNSENT:
+            return True
+        return all(self._word(side, then, way, port.name) == meant for side, way in group)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,12 +331,3 @@ class _Now:
     def value(self, side: Side) -> str | None:
         """What a side declares now."""
         return self.values.get(side.key, side.value)
-
-
-def _named(port: Across, side: Side, clusters: Sequence[str] = ()) -> str:
-    """The edit of a side; of the same Service in several clusters, with these."""
-    meta, value = side.service.meta, port.wanted
-    where = f"{meta.kind} {meta.namespace}/{meta.name}:{side.port.number}"
-    where += "" if side.port.transport == "TCP" else f"/{side.port.transport}"
-    where += f" of {', '.join(clusters)}" if len(clusters) > 1 else ""
-    return f"write {value} on {where}" if value else f"remove appProtocol of {where}"

@@ -8,7 +8,7 @@ a port: it has a row that tells so, and nothing is meant there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -42,8 +42,10 @@ class Propagation:
     """One exported port on one side of one cluster: `export`, `import`, or `derived` from that.
 
     `wire` is what is spoken there, `meant` what is spoken to the oldest export's Service, "" where
-    the two are no sides of one port. `wanted` is the value that the import should have. `position`
-    is where this side declares it, or the export where this side has nothing.
+    the two are no sides of one port; both behind an HTTPRoute, whatever leads there. `behind` has
+    the other ways in which routes do lead there, of those by which something else is spoken than is
+    meant: the way, what is spoken, what is meant. `wanted` is the value that the import should
+    have. `position` is where this side declares it, or the export where this side has nothing.
     """
 
     cluster: str
@@ -60,12 +62,13 @@ class Propagation:
     meant: str
     routes: int
     position: Position
+    behind: tuple[tuple[str, str, str], ...] = ()
     faults: tuple[Disagreement, ...] = ()
 
     @property
     def agrees(self) -> bool:
-        """Whether it is spoken here what is meant, if anything is."""
-        return self.wire == self.meant or not self.meant
+        """Whether it is spoken here what is meant, if anything is, by all ways that lead here."""
+        return not self.meant or (self.wire == self.meant and not self.behind)
 
     @property
     def service_port(self) -> str:
@@ -95,6 +98,9 @@ class Propagation:
             "wire": self.wire,
             "meant": self.meant or None,
             "agrees": self.agrees,
+            "behind": [
+                {"way": way, "wire": wire, "meant": meant} for way, wire, meant in self.behind
+            ],
             "routes": self.routes,
             "implementation": self.reader.implementation,
             "release": self.reader.release,
@@ -145,8 +151,7 @@ class _Table:
         for port in ports:
             meant = self.faults.word(port.sides[0])
             for side in port.sides:
-                faults = self.faults.of_side(port, side, meant)
-                yield self._side(port, side, meant, faults)
+                yield self._side(port, side, meant)
             if port.merged:
                 yield from self._beside(port.merged, meant)
         exported = [port for port in ports if port.merged]
@@ -190,14 +195,14 @@ class _Table:
                 fault = self.faults.unknown_import(cluster, key, refs)
                 yield self._row(cluster, IMPORT, key, [fault], word=NO_IMPORT)
 
-    def _side(
-        self, port: Across, side: Side, meant: str, faults: Sequence[Disagreement]
-    ) -> Propagation:
-        winner = port.merged.winner.cluster if port.merged else ""
-        wanted = self.controller.carried(port.merged) if port.merged else None
-        return self._row(
+    def _side(self, port: Across, side: Side, meant: str) -> Propagation:
+        faults, wanted, winner = self.faults.of_side(port, side, meant), None, ""
+        if port.merged:
+            winner, wanted = port.merged.winner.cluster, self.controller.carried(port.merged)
+        row = self._row(
             side.cluster, side.side, port.key, faults, winner, wanted=wanted, meant=meant, of=side
         )
+        return replace(row, behind=tuple(self.faults.behind(port, side)))
 
     def _row(
         self,

@@ -7,15 +7,16 @@ only imports have has sides all the same: two imports that were spoken alike can
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from protocol_analysis.model import Meta, Service, ServicePort
 from protocol_analysis.multicluster.controllers import Controller, controller_of
-from protocol_analysis.multicluster.exporting import Import, Port, Shared, key_of
-from protocol_analysis.multicluster.hearing import AS_DECLARED
+from protocol_analysis.multicluster.exporting import HERE, Import, Port, Shared, key_of
+from protocol_analysis.multicluster.hearing import AS_DECLARED, PLAIN, Way
 from protocol_analysis.multicluster.merging import MergedPort, merged
 from protocol_analysis.multicluster.mirroring import MIRRORS
+from protocol_analysis.readings import UNSENT
 
 EXPORT, IMPORT, DERIVED = "export", "import", "derived"
 
@@ -39,8 +40,13 @@ class Side:
         """What it declares; nothing and an empty text are the same."""
         return self.port.app_protocol or None
 
+    @property
+    def place(self) -> str:
+        """Its cluster, in a sentence."""
+        return self.cluster or HERE
+
     def __str__(self) -> str:
-        return f"{self.service.meta.kind} of {self.cluster or 'this cluster'}"
+        return f"{self.service.meta.kind} of {self.place}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,11 @@ class Across:
     merged: MergedPort | None
     sides: tuple[Side, ...]
     wanted: str | None
+
+    @property
+    def name(self) -> str | None:
+        """The name that it should have on every side; None where no export says one."""
+        return self.merged.port.name if self.merged else None
 
     def due(self, side: Side, controller: Controller) -> str | None:
         """The value that a side gets once its controllers have written it."""
@@ -92,30 +103,50 @@ def writes_of(of: Shared, controller: Controller) -> Controller:
 class Amiss:
     """What is amiss at a side: its `value`, which should be `right`; and something `else_`.
 
-    Something else is where it would not be spoken what is meant if the value were right.
+    Something else is a way by which it would not be spoken what is meant if the value were right.
     """
 
     value: bool
     right: str | None
-    else_: bool
+    else_: Way | None
 
 
 def amiss(
-    spoken: Callable[[str | None], str],
+    differs: Callable[[str | None], Way | None],
     port: Across,
     side: Side,
-    meant: str,
     by: Controller,
     said: str | None = AS_DECLARED,
 ) -> Amiss:
-    """What is amiss at a side, as it is or with another value; `spoken` tells its word by value."""
+    """What is amiss at a side, as it is or with another value.
+
+    `differs` tells the way by which it is not spoken what is meant, with a value.
+    """
     value, wanted = side.value if said == AS_DECLARED else said or None, port.wanted
     wrong = not port.right(side, value, by)
     if not wrong and value != wanted:
         # Its controller made that of it: a fault only where it is spoken otherwise for it.
-        wrong = spoken(said) != meant
+        wrong = differs(said) is not None
     right = wanted if wrong else value
-    return Amiss(value=wrong, right=right, else_=spoken(right) != meant)
+    return Amiss(value=wrong, right=right, else_=differs(right))
+
+
+def unlike(
+    spoken: Callable[[Way], str], meant: Callable[[Way], str], ways: Iterable[Way]
+) -> Iterator[tuple[Way, str, str]]:
+    """The ways by which something else is spoken than is meant: the way, and both words.
+
+    Where the one that speaks for all takes no such route, nothing is meant by it.
+
+    >>> words = {PLAIN: "h2", Way(route="GRPCRoute"): "h2", Way(route="TLSRoute"): "tcp"}
+    >>> meant = {PLAIN: "http/1.1", Way(route="GRPCRoute"): "h2", Way(route="TLSRoute"): "not read"}
+    >>> [str(way) for way, _, _ in unlike(words.get, meant.get, words)]
+    ['HTTPRoute']
+    """
+    for way in ways:
+        here, there = spoken(way), meant(way)
+        if here != there and (way == PLAIN or there not in UNSENT):
+            yield way, here, there
 
 
 def _exports(port: MergedPort) -> Iterator[Side]:

@@ -10,10 +10,9 @@ from protocol_analysis.model import Service
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
 from protocol_analysis.multicluster.disagreeing import SEVERITIES, worst
 from protocol_analysis.multicluster.exporting import Export, Port, key_of
-from protocol_analysis.multicluster.hearing import ears
-from protocol_analysis.multicluster.merging import MergedPort, merged, why_older
+from protocol_analysis.multicluster.hearing import Way, ears
+from protocol_analysis.multicluster.merging import MergedPort, merged, whole, why_older
 from protocol_analysis.multicluster.mirroring import across_clusters
-from protocol_analysis.multicluster.ordering import Step, apart, applied
 from protocol_analysis.multicluster.propagation import Propagation, propagation
 from protocol_analysis.multicluster.sides import (
     DERIVED,
@@ -23,6 +22,7 @@ from protocol_analysis.multicluster.sides import (
     ports_across,
     writes_of,
 )
+from protocol_analysis.multicluster.steps import Step, apart, applied
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import word_of
 from protocol_analysis.releases import release_key
@@ -108,6 +108,17 @@ def imports_by_field(clusters: Sequence[Cluster], controller: str = KEP) -> list
         writes = writes_of(of, controller_of(controller))
         ports = {port.key: port for port in merged(of)}
         for each in of.imports if of.exports else ():
+            found += [
+                Field(
+                    cluster=each.cluster,
+                    object=str(each.service.meta),
+                    port="",
+                    field=field,
+                    wanted=wanted,
+                    found=said,
+                )
+                for field, wanted, said in whole(of, each.service)
+            ]
             found += _fields(each.cluster, ports, each.service, IMPORT, writes)
             if each.derived:
                 found += _fields(each.cluster, ports, each.derived, DERIVED, writes)
@@ -233,7 +244,7 @@ def by_grpc_route(clusters: Sequence[Cluster], controller: str = KEP) -> list[Un
             continue
         if row.meant.partition("+")[0] == "h2":
             port = next(p for p in service.ports if (p.number, p.transport) == row.port)
-            answer = heard[row.cluster].hear(service, port, None, route="GRPCRoute")
+            answer = heard[row.cluster].hear(service, port, None, way=Way(route="GRPCRoute"))
             found.append(
                 Unaided(
                     service_port=row.service_port,

@@ -6,7 +6,7 @@ meant if the value were right. Each is weighed by the references that it is to b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -20,9 +20,17 @@ from protocol_analysis.multicluster.disagreeing import (
     numbered,
 )
 from protocol_analysis.multicluster.exporting import key_of
-from protocol_analysis.multicluster.hearing import AS_DECLARED, Ear
+from protocol_analysis.multicluster.hearing import AS_DECLARED, PLAIN, Ear, Way
 from protocol_analysis.multicluster.merging import MergedPort, why_older
-from protocol_analysis.multicluster.sides import DERIVED, EXPORT, IMPORT, Across, Side, amiss
+from protocol_analysis.multicluster.sides import (
+    DERIVED,
+    EXPORT,
+    IMPORT,
+    Across,
+    Side,
+    amiss,
+    unlike,
+)
 from protocol_analysis.readings import ITS_SERVICE, word_of
 from protocol_analysis.resolution import Resolution
 
@@ -36,14 +44,86 @@ class Values:
     def of_side(
         self, port: Across, merged: MergedPort, side: Side, meant: str
     ) -> Iterator[Disagreement]:
-        """What is wrong with the value of a side that is not the first, then with its wire."""
-        found = amiss(partial(self._word, side), port, side, meant, self.controller)
+        """What is wrong with a side that is not the first: its name, its value, then its wire."""
+        found = amiss(
+            lambda value: next(
+                (way for way, *_ in self.unlike(port, side, value, port.name)), None
+            ),
+            *(port, side, self.controller),
+        )
+        yield from self._other_name(port, merged, side, found.right, meant)
         if found.value and side.side == EXPORT:
             yield self._overridden(port, merged, side, meant)
         elif found.value:
             yield self._lost_or_edited(port, merged, side, found.right, meant)
         if found.else_ and not self._passed_on(side, found.right):
-            yield self._otherwise(port, merged, side, found.right, meant)
+            yield self._otherwise(port, merged, side, found.right, meant, found.else_)
+
+    def unlike(
+        self, port: Across, side: Side, value: str | None = AS_DECLARED, name: str | None = None
+    ) -> Iterator[tuple[Way, str, str]]:
+        """The ways by which a side is spoken otherwise than is meant.
+
+        Those of the references that really lead there come first, then that of an HTTPRoute.
+        """
+        ear, first = self.heard[side.cluster], port.sides[0]
+        ways = dict.fromkeys((*ear.ways(side.service, side.port), PLAIN))
+        hear = partial(ear.hear, side.service, side.port, value, name=name)
+        return unlike(lambda way: word_of(hear(way=way)), lambda way: self._meant(first, way), ways)
+
+    def _meant(self, first: Side, way: Way) -> str:
+        """What is spoken to the first side by such a way, by the reader of its own cluster."""
+        ear = self.heard[first.cluster]
+        return word_of(ear.hear(first.service, first.port, way=replace(way, by=None)))
+
+    def _other_name(
+        self, port: Across, merged: MergedPort, side: Side, right: str | None, meant: str
+    ) -> Iterator[Disagreement]:
+        """Another name of a port, which says something to those only that go by names."""
+        exports, stand_in, why = side.side == EXPORT, self._stand_in(port, side), ""
+        named = side if side.port.name != port.name else stand_in or side
+        if named.port.name == port.name:
+            return
+        if named is stand_in:
+            why = f"{self.heard[side.cluster].reader} reads {named.service.meta} for it"
+        elif not exports:
+            why = f"{merged.winner.place} exports it by another name ({merged.port.position})"
+        fault = replace(
+            self._fault(
+                "edited" if named is side and not exports else "conflict", port, merged, side
+            ),
+            position=named.port.position,
+            field="name",
+            found=named.port.name or None,
+            wanted=merged.port.name or None,
+            why=why or self._why_overruled(merged, side),
+            meets="nothing: a port is reached by its number",
+        )
+
+        def guilty(answer: Resolution) -> bool:
+            mended = self._like(answer, side, right, port.name)
+            return self._like(answer, side, right) != mended
+
+        led = self._leading(side)
+        plain = self._word(side, right) != self._word(side, right, port.name)
+        if not plain and not any(map(guilty, led)):
+            # That of what stands for an import is told there.
+            if named is side:
+                yield fault
+        elif exports:
+            met = self._through(port, side, lambda like, _: guilty(like))
+            yield _at_home(judged(fault, met, meant, self._word(side), guilty=plain), side)
+        else:
+            met = self._met(led, port, guilty)
+            yield judged(fault, met, self._word(side), meant, guilty=plain)
+
+    def _stand_in(self, port: Across, side: Side) -> Side | None:
+        """The export of the same cluster that is read for an import, where there is one."""
+        if side.side != IMPORT:
+            return None
+        read = self.heard[side.cluster].hear(side.service, side.port).target
+        exports = (each for each in port.sides if each.side == EXPORT)
+        return next((each for each in exports if each.service.meta == read), None)
 
     def _passed_on(self, side: Side, value: str | None) -> bool:
         """Whether the port is missing on the Service that is read for the import: told there."""
@@ -52,7 +132,11 @@ class Values:
 
     def _overridden(self, port: Across, merged: MergedPort, side: Side, meant: str) -> Disagreement:
         """What a younger export declares: who reaches its pods through an import, and at home."""
-        met, at_home = self._through(port, side), self._leading(side)
+        at_home = self._leading(side)
+        met = self._through(
+            *(port, side),
+            lambda like, _: self._like(like, side, port.wanted) != self._like(like, side),
+        )
         usual = word_of(at_home[0]) if at_home else self._word(side)
         guilty = self._word(side) != self._word(side, port.wanted)
         fault = self._fault("overridden", port, merged, side)
@@ -65,13 +149,15 @@ class Values:
             return fault
         if not guilty:
             return replace(fault, meets=f"nothing: {usual} would be spoken at home without it too")
-        pods = f"the pods of {side.cluster} would be spoken {meant} through the import"
+        pods = f"the pods of {side.place} would be spoken {meant} through the import"
         return replace(fault, meets=f"no reference leads there today; {pods}, {usual} at home")
 
-    def _through(self, port: Across, side: Side, *, by_value: bool = True) -> list[Met]:
+    def _through(
+        self, port: Across, side: Side, guilty: Callable[[Resolution, str], bool]
+    ) -> list[Met]:
         """The references to imports, by which the pods of an export are reached, and those at home.
 
-        Guilty is its value, or not `by_value` whatever else makes the difference.
+        `guilty` tells whether a fault makes the difference, by one like it at home and the word.
         """
         met, at_home = [], self._leading(side)
         for each in port.sides:
@@ -81,85 +167,99 @@ class Values:
                 here = word_of(answer)
                 own = {word_of(led): led for led in reversed(at_home)}
                 like = own.get(here, at_home[0] if at_home else answer)
-                usual, mended = self._like(like, side), self._like(like, side, port.wanted)
-                guilty = mended != (usual if by_value else here)
+                blamed = guilty(like, here)
                 like = like if at_home else self._alike(answer, side)
-                met.append(_met(answer, like, guilty=guilty))
+                met.append(_met(answer, like, guilty=blamed))
         return met
+
+    def _met(
+        self, led: Sequence[Resolution], port: Across, guilty: Callable[[Resolution], bool]
+    ) -> list[Met]:
+        """References, each with one like it to the first side; `guilty` tells if by a fault."""
+        return [_met(each, self._alike(each, port.sides[0]), guilty=guilty(each)) for each in led]
 
     def _lost_or_edited(
         self, port: Across, merged: MergedPort, side: Side, right: str | None, meant: str
     ) -> Disagreement:
         """A value that is not what the exports give, or what a controller made of that."""
-        met = [
-            _met(
-                answer,
-                self._alike(answer, port.sides[0]),
-                guilty=self._like(answer, side, right) != self._like(answer, side),
-            )
-            for answer in self._leading(side)
-        ]
+        met = self._met(
+            *(self._leading(side), port),
+            lambda answer: self._like(answer, side, right) != self._like(answer, side),
+        )
         fault = self._fault("edited" if side.value else "lost", port, merged, side)
         spoken, guilty = self._word(side), self._word(side) != self._word(side, right)
         return judged(fault, met, spoken, meant, guilty=guilty)
 
     def _otherwise(
-        self, port: Across, merged: MergedPort, side: Side, right: str | None, meant: str
+        self, port: Across, merged: MergedPort, side: Side, right: str | None, meant: str, way: Way
     ) -> Disagreement:
         """Another wire with the right value: by the object's kind, by its reader, or by TLS."""
-        kind, why = self._cause(port, side, right, meant)
-        met = []
-        for answer in self._leading(side):
-            like = self._alike(answer, port.sides[0])
-            guilty = self._like(answer, side, right) != word_of(like)
-            met.append(_met(answer, like, guilty=guilty))
+        kind, why = self._cause(port, side, right, way)
+        met = self._met(
+            *(self._leading(side), port),
+            lambda each: (
+                self._like(each, side, right, port.name) != self._like(each, port.sides[0])
+            ),
+        )
         field = "BackendTLSPolicy" if kind == "tls" else "appProtocol"
         fault = replace(self._fault(kind, port, merged, side), field=field, why=why)
+        if kind == "overridden" and (stand_in := self._stand_in(port, side)):
+            fault = replace(fault, found=stand_in.value, position=stand_in.port.where)
         if kind in ("conflict", "edited"):
             found, wanted = map(_numbered, self._firsts(port, side))
             fault = replace(fault, field="ports", found=found, wanted=wanted)
         if kind == "tls" and side.side == EXPORT:
             # Imports know nothing of the policies by which its pods are reached at home.
-            through = self._through(port, side, by_value=False)
+            through = self._through(
+                *(port, side), lambda like, here: self._like(like, side, port.wanted) != here
+            )
             if any(each.guilty and each.here != each.meant for each in through):
                 return _at_home(judged(fault, through, meant, self._word(side)), side)
         return judged(fault, met, self._word(side), meant)
 
-    def _cause(self, port: Across, side: Side, right: str | None, meant: str) -> tuple[str, str]:
-        """The kind of a fault that is not of the value, and why it is one."""
+    def _cause(self, port: Across, side: Side, right: str | None, way: Way) -> tuple[str, str]:
+        """The kind of a fault that is not of the value, and why it is one, by a way it shows."""
         winner, ear = port.sides[0], self.heard[side.cluster]
-        older, service, here = self.heard[winner.cluster], side.service, side.port
-        answer = ear.hear(service, here, right)
+        older, reader, meant = (
+            self.heard[winner.cluster],
+            way.by or ear.reader,
+            self._meant(winner, way),
+        )
+        hear = partial(ear.hear, side.service, side.port, right, way=way, name=port.name)
+        answer = hear()
         if side.side == IMPORT and not answer.sent:
             if answer.deciding.row == ITS_SERVICE:
-                why = f"{ear.reader} reads the Service that stands for it, and there is none"
+                why = f"{reader} reads the Service that stands for it, and there is none"
                 return "unread import", f"{why}: {self.controller.text}"
             if answer.outcome == "kind-not-read":
-                return "unread import", f"{ear.reader} takes no ServiceImport"
-        spoken = word_of(answer)
-        if self._by_number(port, side, meant):
+                return "unread import", f"{reader} takes no ServiceImport"
+        spoken, here, there = word_of(answer), side.place, winner.place
+        if self._by_number(port, side, meant, way):
             mine, theirs = map(_numbered, self._firsts(port, side))
-            why = f"the first port of a number is read: {mine} here, {theirs} in {winner.cluster}"
+            why = f"the first port of a number is read: {mine} in {here}, {theirs} in {there}"
             return "conflict" if side.side == EXPORT else "edited", why
-        plain = word_of(ear.hear(service, here, right, policies=False))
-        on_service = word_of(ear.hear(service, here, right, kind="Service", policies=False))
-        there = word_of(older.hear(winner.service, winner.port, policies=False))
-        theirs = word_of(ear.hear(service, here, right, by=older.reader))
+        stand_in = self._stand_in(port, side)
+        if stand_in and stand_in.value != port.wanted:
+            return "overridden", f"{reader} reads {stand_in.service.meta} for it"
+        plain, on_service = (word_of(hear(kind=kind, policies=False)) for kind in ("", "Service"))
         if right and plain != on_service:
             says = f"speaks {on_service} to a Service that says so, {plain} to an import"
-            return "dead import", f"{ear.reader} {says}"
-        if plain != there or theirs == meant:
-            other = f"{older.reader} in {winner.cluster} {meant}"
-            return "release skew", f"{ear.reader} in {side.cluster} speaks {spoken}, {other}"
-        by = f"{meant} by those of {winner.cluster}"
-        return "tls", f"{spoken} by the policies of {side.cluster}, {by}"
+            return "dead import", f"{reader} {says}"
+        own = replace(way, by=None)
+        at_home = word_of(older.hear(winner.service, winner.port, way=own, policies=False))
+        theirs = word_of(hear(way=replace(way, by=older.reader)))
+        if plain != at_home or theirs == meant:
+            other = f"{older.reader} in {there} {meant}"
+            return "release skew", f"{reader} in {here} speaks {spoken}, {other}"
+        by = f"{meant} by those of {there}"
+        return "tls", f"{spoken} by the policies of {here}, {by}"
 
     def _firsts(self, port: Across, side: Side) -> list[ServicePort]:
         """The first port of the number, on a side and on the oldest export."""
         sides = (side, port.sides[0])
         return [self.heard[s.cluster].numbered(s.service, s.port)[0] for s in sides]
 
-    def _by_number(self, port: Across, side: Side, meant: str) -> bool:
+    def _by_number(self, port: Across, side: Side, meant: str, way: Way) -> bool:
         """Whether it is not spoken what is meant for another port of the same number."""
         mine, theirs = self._firsts(port, side)
         ear, here = self.heard[side.cluster], side.port
@@ -168,8 +268,8 @@ class Values:
             return False
         value = theirs.app_protocol
         keys = [key_of(each) for each in ear.numbered(side.service, here)]
-        beside = tuple((key, value) for key in keys if key != port.key)
-        return word_of(ear.hear(side.service, here, value, beside=beside)) == meant
+        written = tuple((side.service.meta, key, value) for key in keys if key != port.key)
+        return word_of(ear.hear(side.service, here, value, way=way, written=written)) == meant
 
     def _fault(self, kind: str, port: Across, merged: MergedPort, side: Side) -> Disagreement:
         return disagreement(
@@ -189,33 +289,49 @@ class Values:
         """Why a value is not what it should be."""
         by = self.controller
         if side.side == EXPORT:
-            younger = next(c.export for c in merged.claims if c.export.cluster == side.cluster)
-            return why_older(merged.winner, younger)
+            return self._why_overruled(merged, side)
         if side.value == port.due(side, by) != merged.app_protocol:
             return f"{by.title}: {by.text}"
         for claim in merged.claims:
             if side.value and claim.port.app_protocol == side.value:
-                return f"it is what {claim.export.cluster} declares, whose export is not the oldest"
+                return f"it is what {claim.export.place} declares, whose export is not the oldest"
         if side.value:
             return f"no export declares it; if it is written here: {by.by_hand}"
         if side.side == DERIVED:
             return f"the import that it is derived from should carry it ({merged.port.where})"
-        return f"{merged.winner.cluster} declares it ({merged.port.where})"
+        return f"{merged.winner.place} declares it ({merged.port.where})"
+
+    def _why_overruled(self, merged: MergedPort, side: Side) -> str:
+        """Why an export does not speak for all."""
+        younger = next(c.export for c in merged.claims if c.export.cluster == side.cluster)
+        return why_older(merged.winner, younger)
 
     def _leading(self, side: Side) -> list[Resolution]:
         return self.heard[side.cluster].leading(side.service, side.port)
 
-    def _word(self, side: Side, value: str | None = AS_DECLARED) -> str:
-        return self.heard[side.cluster].word(side.service, side.port, value)
+    def _word(self, side: Side, value: str | None = AS_DECLARED, name: str | None = None) -> str:
+        return word_of(self.heard[side.cluster].hear(side.service, side.port, value, name=name))
 
-    def _like(self, answer: Resolution, side: Side, value: str | None = AS_DECLARED) -> str:
+    def _like(
+        self,
+        answer: Resolution,
+        side: Side,
+        value: str | None = AS_DECLARED,
+        name: str | None = None,
+    ) -> str:
         """What a reference of the same kind is spoken to a side, in the side's own cluster."""
-        return word_of(self._alike(answer, side, value))
+        return word_of(self._alike(answer, side, value, name))
 
-    def _alike(self, answer: Resolution, side: Side, value: str | None = AS_DECLARED) -> Resolution:
+    def _alike(
+        self,
+        answer: Resolution,
+        side: Side,
+        value: str | None = AS_DECLARED,
+        name: str | None = None,
+    ) -> Resolution:
         """The same with its reasons."""
-        ear, site = self.heard[side.cluster], answer.ref.site
-        return ear.hear(side.service, side.port, value, route=answer.route.kind, site=site)
+        ear = self.heard[side.cluster]
+        return ear.hear(side.service, side.port, value, way=ear.way(answer), name=name)
 
 
 def _met(answer: Resolution, like: Resolution, *, guilty: bool) -> Met:
@@ -227,7 +343,7 @@ def _met(answer: Resolution, like: Resolution, *, guilty: bool) -> Met:
 
 def _at_home(fault: Disagreement, side: Side) -> Disagreement:
     """A fault that is told by what is spoken to the pods of an export in its own cluster."""
-    said = fault.meets.replace("is meant", f"is spoken to the pods of {side.cluster} at home")
+    said = fault.meets.replace("is meant", f"is spoken to the pods of {side.place} at home")
     return replace(fault, meets=said)
 
 

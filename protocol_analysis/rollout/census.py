@@ -18,7 +18,7 @@ from protocol_analysis.edits import wire_of
 from protocol_analysis.meshes import Meshes
 from protocol_analysis.model import Meta, Position, Service, ServicePort, name_of, values_of
 from protocol_analysis.multicluster.exporting import Shared, key_of, shared
-from protocol_analysis.multicluster.hearing import Ear, ears
+from protocol_analysis.multicluster.hearing import Ear, Way, ears
 from protocol_analysis.multicluster.merging import merged
 from protocol_analysis.owners import Owner, owner_of
 from protocol_analysis.readers import Reader, base_of, reader
@@ -297,11 +297,10 @@ class _Counter:
     ) -> Consumer:
         ear = self.heard[cluster]
         value = value or port.app_protocol
-        before, after = (
-            ear.hear(service, port, said, by=by, route=kind, site=site) for said in (value, INSTEAD)
-        )
+        way = Way(route=kind, site=site)
+        before, after = (ear.hear(service, port, said, way=way, by=by) for said in (value, INSTEAD))
         # What a reader takes for grpc, in another case for instance, costs as much to give up.
-        as_grpc = ear.hear(service, port, VALUE, by=by, route=kind, site=site)
+        as_grpc = ear.hear(service, port, VALUE, way=way, by=by)
         same = value == VALUE or as_grpc.deciding.row == before.deciding.row
         known = tuple(h for h in hazards() if same and h.holds(name))
         effect, loss = _effect(before, after, known, calls)

@@ -15,7 +15,7 @@ from importlib import resources
 from typing import Any
 
 from protocol_analysis.multicluster.exporting import key_of, shared
-from protocol_analysis.multicluster.ordering import Step, Write
+from protocol_analysis.multicluster.steps import Step, Write
 from protocol_analysis.reading import Cluster
 from protocol_analysis.rollout.deciding import WRITTEN, Planned
 from protocol_analysis.sheets import rows_of

@@ -10,8 +10,8 @@ import pandas as pd
 from protocol_analysis.multicluster.controllers import KEP, controller_of, controllers
 from protocol_analysis.multicluster.exporting import shared
 from protocol_analysis.multicluster.merging import conditions
-from protocol_analysis.multicluster.ordering import Step
 from protocol_analysis.multicluster.propagation import Propagation
+from protocol_analysis.multicluster.steps import Step
 from protocol_analysis.multicluster.telling import Dragged, Field, Stage, Unaided
 from protocol_analysis.reading import Cluster
 from protocol_analysis.tables.frames import frame, text
@@ -35,6 +35,7 @@ PROPAGATION_COLUMNS = {
     "reader": "string",
     "wire": "string",
     "meant": "string",
+    "behind": "string",  # other ways that lead there, of those that differ from what is meant
     "agrees": "bool",
     "routes": "int64",
     "position": "string",
@@ -143,6 +144,7 @@ def propagation_table(rows: Sequence[Propagation]) -> pd.DataFrame:
                 str(r.reader),
                 r.wire,
                 r.meant,
+                "; ".join(f"{way} {wire}, not {meant}" for way, wire, meant in r.behind),
                 r.agrees,
                 r.routes,
                 str(r.position),
@@ -183,8 +185,9 @@ def disagreement_table(rows: Sequence[Propagation]) -> pd.DataFrame:
 def propagation_matrix(rows: Sequence[Propagation]) -> pd.DataFrame:
     """What is spoken to each exported port (lines) in each cluster (columns).
 
-    Where a cluster exports and imports and the two differ, both stand there, the Service first.
-    What is not meant is marked with `!`: a line without a mark says the same in every cluster. Of
+    Where a cluster exports and imports and the two differ, both stand there, the Service first;
+    what routes of other kinds are spoken follows where it is not what is meant. That is marked by
+    `!`: a line without a mark says the same in every cluster. Of
     what is no side of a port nothing is meant: it is left out.
     """
     clusters = sorted({row.cluster for row in rows})
@@ -201,7 +204,10 @@ def propagation_matrix(rows: Sequence[Propagation]) -> pd.DataFrame:
 
 
 def _cell(rows: Sequence[Propagation]) -> str:
-    words = dict.fromkeys(row.wire for row in sorted(rows, key=lambda row: row.side))
+    words = dict.fromkeys(
+        ", ".join((row.wire, *(f"{wire} by {way}" for way, wire, _ in row.behind)))
+        for row in sorted(rows, key=lambda row: row.side)
+    )
     mark = "" if all(row.agrees for row in rows) else MARK
     return f"{' / '.join(words)}{mark}"
 

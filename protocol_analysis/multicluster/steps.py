@@ -1,0 +1,101 @@
+"""One step of an order: values that are written, or an upgrade; and the clusters after it. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from protocol_analysis.model import Inventory, Meta
+from protocol_analysis.multicluster.exporting import Port
+from protocol_analysis.multicluster.hearing import with_port
+from protocol_analysis.multicluster.sides import Across, Side
+from protocol_analysis.readers import Reader
+from protocol_analysis.reading import Cluster
+
+Write = tuple[str, Meta, Port, str | None]  # cluster, object, port, value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step: values that are written together, or the upgrade of a cluster's gateway.
+
+    `left`: how many pairs of sides are spoken differently after it. A step that is `blocked` is
+    not to be taken; it says what it would part.
+    """
+
+    number: int = 0
+    cluster: str
+    action: str
+    why: str
+    writes: tuple[Write, ...] = ()
+    upgrade: Reader | None = None
+    left: int = 0
+    blocked: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The step, as the command prints it."""
+        return {
+            "number": self.number or None,
+            "cluster": self.cluster or None,
+            "action": self.action,
+            "why": self.why,
+            "left": self.left,
+            "blocked": self.blocked or None,
+        }
+
+
+def applied(clusters: Sequence[Cluster], step: Step) -> list[Cluster]:
+    """The clusters after a step: their manifests rewritten, or one gateway upgraded.
+
+    >>> applied([], Step(cluster="east", action="upgrade", why=""))
+    []
+    """
+    found = []
+    for cluster in clusters:
+        name = cluster.name or ""
+        after = cluster
+        if step.upgrade and step.cluster == name:
+            after = replace(cluster, release=step.upgrade.release)
+        inventory = after.inventory
+        for of, meta, port, value in step.writes:
+            inventory = _written(inventory, meta, port, value) if of == name else inventory
+        found.append(replace(after, inventory=inventory))
+    return found
+
+
+def apart(words: Sequence[str]) -> int:
+    """How many pairs of these are not the same.
+
+    >>> apart(["h2", "h2", "http/1.1"])
+    2
+    """
+    count = len(words)
+    return (count * (count - 1) - sum(n * (n - 1) for n in Counter(words).values())) // 2
+
+
+def _written(inventory: Inventory, meta: Meta, port: Port, value: str | None) -> Inventory:
+    services, imports = (
+        tuple(with_port(s, port, value) if s.meta == meta else s for s in objects)
+        for objects in (inventory.services, inventory.service_imports)
+    )
+    return replace(inventory, services=services, service_imports=imports)
+
+
+def named(port: Across, side: Side, clusters: Sequence[str] = ()) -> str:
+    """The edit of a side; of the same Service in several clusters, with these.
+
+    >>> from protocol_analysis.multicluster.sides import ports_across
+    >>> from protocol_analysis.multicluster.exporting import shared
+    >>> from protocol_analysis.reading import read
+    >>> of = shared(read({"east": "data/sample/east"}).clusters)[0]
+    >>> port = ports_across(of)[0]
+    >>> named(port, port.sides[0])
+    'write grpc on Service catalog/catalog:9000'
+    """
+    meta, value = side.service.meta, port.wanted
+    where = f"{meta.kind} {meta.namespace}/{meta.name}:{side.port.number}"
+    where += "" if side.port.transport == "TCP" else f"/{side.port.transport}"
+    where += f" of {', '.join(clusters)}" if len(clusters) > 1 else ""
+    return f"write {value} on {where}" if value else f"remove appProtocol of {where}"
