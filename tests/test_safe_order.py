@@ -225,6 +225,41 @@ def test_what_stands_for_an_import_follows_its_own_write(tmp_path: Path) -> None
     walk(clusters, steps)
 
 
+def beside(*others: dict[str, Any]) -> dict[str, list[Any]]:
+    """An import that lost its value, and a route with another backend in the same rule."""
+    shared = route()
+    shared["spec"]["rules"][0]["backendRefs"] += others
+    return {
+        "a": [service(port(80, H2C)), export()],
+        "c": [imported(port(80)), shared, service(port(80), name="y")],
+    }
+
+
+def test_a_value_that_would_turn_a_neighbour(tmp_path: Path) -> None:
+    """One Envoy cluster has one protocol: what is plain in the rule would be spoken HTTP/2."""
+    (step,) = safe_order(world(tmp_path, beside({"name": "y", "port": 80})))
+    assert step.action == f"write {H2C} on ServiceImport shop/x:80"
+    said = "HTTPRoute shop/r would speak h2 to Service shop/y:80 of c, not http/1.1"
+    assert step.blocked == said
+
+
+def test_a_value_that_turns_a_neighbour_to_what_is_meant(tmp_path: Path) -> None:
+    """Two imports lost their values, and are in one rule: what is written for one helps both."""
+    group = {"group": "multicluster.x-k8s.io", "kind": "ServiceImport"}
+    clusters = beside({"name": "z", "port": 80, **group})
+    for objects in clusters.values():
+        objects += [
+            each | {"metadata": each["metadata"] | {"name": "z"}}
+            for each in objects
+            if each["kind"] in ("Service", "ServiceExport", "ServiceImport")
+            and each["metadata"]["name"] == "x"
+        ]
+    known = world(tmp_path, clusters)
+    steps = safe_order(known)
+    assert [step.blocked for step in steps] == ["", ""]
+    walk(known, steps)
+
+
 # Clusters by their releases, and what stands in each; the steps, and those that are blocked.
 ORDERS: dict[str, tuple[list[Cluster], list[str], list[str]]] = {
     "a port that is left out is compared with nothing": (

@@ -325,24 +325,15 @@ def ears(clusters: Sequence[Cluster], controller: Controller | None = None) -> d
     return {cluster.name or "": Ear(cluster=cluster, controller=by) for cluster in clusters}
 
 
-def with_port(service: Service, wanted: Port, value: str | None) -> Service:
-    """A Service or ServiceImport with another value on one port.
-
-    >>> from protocol_analysis.manifests import load
-    >>> service = load("data/sample/east/imports.yaml").service_imports[0]
-    >>> with_port(service, (8080, "TCP"), "grpc").ports[0].app_protocol
-    'grpc'
-    """
-    return with_ports(service, [(wanted, value)])
-
-
 def with_ports(service: Service, values: Sequence[tuple[Port, str | None]]) -> Service:
-    """The same with other values on several ports; without any it is the same object.
+    """A Service or ServiceImport with other values on some ports; without any the same object.
 
     >>> from protocol_analysis.manifests import load
     >>> service = load("data/sample/east/imports.yaml").service_imports[0]
     >>> with_ports(service, []) is service
     True
+    >>> with_ports(service, [((8080, "TCP"), "grpc")]).ports[0].app_protocol
+    'grpc'
     """
     said = dict(values)
     ports = [

@@ -24,6 +24,7 @@ from protocol_analysis.multicluster.controllers import KEP, Controller, controll
 from protocol_analysis.multicluster.exporting import Port
 from protocol_analysis.multicluster.hearing import AS_DECLARED, PLAIN, Way, ears
 from protocol_analysis.multicluster.mirroring import across_clusters
+from protocol_analysis.multicluster.neighbours import Neighbours
 from protocol_analysis.multicluster.sides import (
     EXPORT,
     Across,
@@ -38,6 +39,8 @@ from protocol_analysis.readers import Reader, reader
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import UNSENT, word_of
 from protocol_analysis.releases import release_key
+from protocol_analysis.resolution import Resolution
+from protocol_analysis.resolver import TRANSPORTS
 from protocol_analysis.speaking import rules_of
 
 _Place = tuple[str, Meta, Port]  # cluster, object, port
@@ -94,6 +97,7 @@ class _Search:
         self.to = to
         self.ears = ears(clusters, controller)
         self.now = _Now(readers={name: ear.reader for name, ear in self.ears.items()})
+        self.neighbours = {name: Neighbours(ear.cluster) for name, ear in self.ears.items()}
         self.ports: list[Across] = []
         self.writers: list[Controller] = []
         self.near: dict[_Place, list[_Place]] = {}
@@ -234,7 +238,7 @@ class _Search:
         return {number for write in move.writes for number in self.at.get(write[:3], ())}
 
     def _disturbs(self, move: Step) -> str:
-        """The mesh to which a value says something else than what stands there today."""
+        """Who else would hear something else than today: a mesh, or a neighbour in a rule."""
         then = self.now.after(move)
         for cluster, meta, key, _ in move.writes:
             for number in sorted(self.at.get((cluster, meta, key), ())):
@@ -246,7 +250,29 @@ class _Search:
                     ]
                     if words[0] != words[1]:
                         return f"{mesh} would speak {words[1]} to {side}, not {words[0]}"
+        for cluster in sorted({write[0] for write in move.writes}):
+            pairs = self.neighbours[cluster].turned(
+                [(*at, value) for at, value in self.now.values.items() if at[0] == cluster],
+                [write for write in move.writes if write[0] == cluster],
+                self.now.readers[cluster],
+            )
+            for before, after in pairs:
+                if not self._is_meant(cluster, after):
+                    ref, word = after.ref, word_of(after)
+                    backend = f"{ref.kind} {ref.namespace}/{ref.name}:{ref.port} of {cluster}"
+                    return f"{after.route} would speak {word} to {backend}, not {word_of(before)}"
         return ""
+
+    def _is_meant(self, cluster: str, answer: Resolution) -> bool:
+        """Whether a reference is spoken what is meant for the exported port that it leads to."""
+        way = replace(self.ears[cluster].way(answer), by=None)
+        transport = TRANSPORTS.get(answer.route.kind, "TCP")
+        for number in self.at.get(cluster, ()) if answer.target else ():
+            first, *others = self.ports[number].sides
+            wanted = (cluster, answer.target, (answer.ref.port, transport))
+            if any(side.key == wanted for side in others):
+                return self._word(first, self.now, way) == word_of(answer)
+        return False
 
     def _edits(self, number: int) -> Iterator[Step]:
         """Another value for all where one settles it; else each side as the oldest has it."""

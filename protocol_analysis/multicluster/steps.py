@@ -9,7 +9,7 @@ from typing import Any
 
 from protocol_analysis.model import Inventory, Meta
 from protocol_analysis.multicluster.exporting import Port
-from protocol_analysis.multicluster.hearing import with_port
+from protocol_analysis.multicluster.hearing import with_ports
 from protocol_analysis.multicluster.sides import Across, Side
 from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
@@ -58,11 +58,25 @@ def applied(clusters: Sequence[Cluster], step: Step) -> list[Cluster]:
         after = cluster
         if step.upgrade and step.cluster == name:
             after = replace(cluster, release=step.upgrade.release)
-        inventory = after.inventory
-        for of, meta, port, value in step.writes:
-            inventory = _written(inventory, meta, port, value) if of == name else inventory
-        found.append(replace(after, inventory=inventory))
+        writes = [write for write in step.writes if write[0] == name]
+        found.append(replace(after, inventory=written(after.inventory, writes)))
     return found
+
+
+def written(inventory: Inventory, writes: Sequence[Write]) -> Inventory:
+    """A cluster's objects once values are written on some of their ports.
+
+    >>> written(Inventory(), []) == Inventory()
+    True
+    """
+    said: dict[Meta, list[tuple[Port, str | None]]] = {}
+    for _, meta, port, value in writes:
+        said.setdefault(meta, []).append((port, value))
+    services, imports = (
+        tuple(with_ports(each, said.get(each.meta, ())) for each in objects)
+        for objects in (inventory.services, inventory.service_imports)
+    )
+    return replace(inventory, services=services, service_imports=imports)
 
 
 def apart(words: Sequence[str]) -> int:
@@ -73,14 +87,6 @@ def apart(words: Sequence[str]) -> int:
     """
     count = len(words)
     return (count * (count - 1) - sum(n * (n - 1) for n in Counter(words).values())) // 2
-
-
-def _written(inventory: Inventory, meta: Meta, port: Port, value: str | None) -> Inventory:
-    services, imports = (
-        tuple(with_port(s, port, value) if s.meta == meta else s for s in objects)
-        for objects in (inventory.services, inventory.service_imports)
-    )
-    return replace(inventory, services=services, service_imports=imports)
 
 
 def named(port: Across, side: Side, clusters: Sequence[str] = ()) -> str:

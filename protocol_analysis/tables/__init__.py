@@ -29,7 +29,7 @@ from protocol_analysis.tables.findings import (
     new_findings,
     rules_table,
 )
-from protocol_analysis.tables.frames import as_markdown, check, use_notebook_display
+from protocol_analysis.tables.frames import as_markdown, check
 from protocol_analysis.tables.multicluster import (
     CONDITION_COLUMNS,
     CONTROLLER_COLUMNS,
@@ -142,6 +142,7 @@ from protocol_analysis.tables.rulebook import (
     steps_table,
     support_table,
 )
+from protocol_analysis.tables.showing import use_notebook_display
 from protocol_analysis.tables.telling import (
     SYMPTOM_COLUMNS,
     FindingLines,

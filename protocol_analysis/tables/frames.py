@@ -47,16 +47,6 @@ def text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def use_notebook_display(rows: int = 24) -> None:
-    """Show tables alike everywhere: plain text in their cells, at most `rows` rows of them."""
-    pd.set_option("display.html.use_mathjax", False)  # noqa: FBT003 - a manifest may hold $
-    pd.set_option("display.max_rows", rows)
-    pd.set_option("display.min_rows", rows)
-    pd.set_option("display.max_columns", 20)
-    pd.set_option("display.max_colwidth", 220)
-    pd.set_option("display.width", 200)
-
-
 class Markdown(str):
     """Text that a notebook shows as Markdown. What manifests say in it has to be escaped before."""
 
