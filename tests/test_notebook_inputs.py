@@ -20,6 +20,7 @@ from IPython.core.formatters import DisplayFormatter
 from protocol_analysis import ruleset
 from protocol_analysis.report.execution import read_notebook
 from protocol_analysis.rulebook import line_releases
+from protocol_analysis.tables.showing import shown
 from tests.support import ROOT, SHARED, needs_shared
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -37,11 +38,13 @@ books = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.name for path in NO
 def _as_in_a_kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """In the notebooks' folder; what a cell ends in is shown, and what it sets ends with it."""
     formatter = DisplayFormatter()
+    formatter.formatters["text/html"].for_type(pd.DataFrame, shown)
 
     def show(value: Any) -> None:
         if value is not None:
-            shown, _ = formatter.format(value)  # type: ignore[no-untyped-call]
-            assert shown["text/plain"]
+            page, _ = formatter.format(value)  # type: ignore[no-untyped-call]
+            assert page["text/plain"]
+            assert "text/html" in page or not isinstance(value, pd.DataFrame)
 
     monkeypatch.setattr(sys, "displayhook", show)
     monkeypatch.chdir(ROOT / "notebooks")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 
@@ -18,31 +17,11 @@ from protocol_analysis.tables import (
     places,
     symptom_table,
 )
+from tests.seen import Seen
 from tests.support import ROOT
 
 HOSTILE = '</td><script>alert("$x$")</script>\x1b[31m\u202e'
 FOUND = findings_table(check(load(ROOT / "data" / "sample"), release="v1.9.0"))
-
-
-class Seen(HTMLParser):
-    """What a reader of a page sees, and where its links lead."""
-
-    def __init__(self, text: str) -> None:
-        """Read the page."""
-        super().__init__()
-        self.tags: list[str] = []
-        self.links: list[str] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep it."""
-        self.tags.append(tag)
-        self.links += [value or "" for name, value in attrs if name == "href"]
-
-    def handle_data(self, data: str) -> None:
-        """Keep it."""
-        self.text += data
 
 
 def test_the_first_are_shown_and_the_rest_is_counted() -> None:

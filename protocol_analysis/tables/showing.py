@@ -33,9 +33,9 @@ def use_notebook_display(rows: int = 24) -> None:
     pd.set_option("display.max_columns", 20)
     pd.set_option("display.max_colwidth", 220)
     pd.set_option("display.width", 200)
-    if ipython := sys.modules.get("IPython"):
-        formatter = ipython.get_ipython().display_formatter.formatters["text/html"]
-        formatter.for_type(pd.DataFrame, shown)
+    ipython = sys.modules.get("IPython")
+    if ipython and (shell := ipython.get_ipython()):
+        shell.display_formatter.formatters["text/html"].for_type(pd.DataFrame, shown)
 
 
 def shown(table: pd.DataFrame) -> str:
