@@ -7,7 +7,7 @@ is there by its own configuration only is not to be seen so: it is declared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -73,14 +73,19 @@ class Meshes:
             if other.meta.kind == "Namespace":
                 key = (other.meta.world, other.meta.name)
                 self._spaces.setdefault(key, []).append(other.meta)
-        self._pods: dict[tuple[str, str], list[Workload]] = {}
+        # By each of their labels: most of a namespace's pods are another Service's.
+        self._pods: dict[tuple[str, ...], list[Workload]] = {}
         for pods in inventory.workloads:
-            self._pods.setdefault((pods.meta.world, pods.meta.namespace), []).append(pods)
+            for label in set(pods.labels):
+                at = (pods.meta.world, pods.meta.namespace, *label)
+                self._pods.setdefault(at, []).append(pods)
         exposures = (e for e in inventory.exposures if isinstance(e, Exposure))
         self._selectors = {e.meta: set(e.selector) for e in exposures if e.selector}
 
-    def of(self, service: Meta) -> dict[str, str]:
+    def of(self, service: Meta, declared: Collection[str] = ()) -> dict[str, str]:
         """The meshes of a Service's pods, each with what tells so.
+
+        Those that are declared, by their implementations, are left out: what is declared wins.
 
         >>> from protocol_analysis.manifests import load
         >>> inventory = load("data/sample/east")
@@ -88,9 +93,7 @@ class Meshes:
         {}
         """
         spaces = _near(service, self._spaces.get((service.world, service.namespace), ()))
-        selector = self._selectors.get(service)
-        near = self._pods.get((service.world, service.namespace), ())
-        selected = [pods for pods in near if selector and selector <= set(pods.labels)]
+        selected = self._selected(service)
         metas = set(_near(service, [pods.meta for pods in selected]))
         said: list[Written] = [
             {"labels": dict(pods.labels), "annotations": dict(pods.annotations)}
@@ -105,9 +108,16 @@ class Meshes:
         # Where several disagree, one that is in the mesh reads the Service.
         for namespace, pod in product(around or [_NOTHING], said or [_NOTHING]):
             for mark in _deciding(namespace, pod):
-                if mark.says == "in":
+                if mark.says == "in" and mark.mesh not in declared:
                     found.setdefault(mark.mesh, str(mark))
         return dict(sorted(found.items()))
+
+    def _selected(self, service: Meta) -> list[Workload]:
+        """The pods that a Service selects, wherever they stand."""
+        selector = self._selectors.get(service, set())
+        places = ((service.world, service.namespace, *label) for label in selector)
+        fewest = min((self._pods.get(place, []) for place in places), key=len, default=[])
+        return [pods for pods in fewest if selector <= set(pods.labels)]
 
 
 def _near(seen_from: Meta, metas: Iterable[Meta]) -> list[Meta]:

@@ -68,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *CORE,
         *("policies", "attaching", "workloads", "evidence", "measuring", "sheets", "formats"),
         *("readers", "readings", "reading", "speaking", "coverage", "portability", "proof"),
-        *("multicluster", "clues", "owners", "manifests"),
+        *("multicluster", "clues", "owners", "manifests", "meshes"),
     },
     "multicluster": {
         *CORE,

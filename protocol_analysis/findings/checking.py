@@ -42,8 +42,9 @@ def check(
 ) -> list[Finding]:
     """What is wrong in these manifests for their readers, by file and line.
 
-    `select` and `ignore` are codes, or their beginnings (`AP01`). Raises RulesetError for a code
-    that is not known, and as `resolve` does.
+    `meshes` are declared; others are told by the labels and annotations of Services' pods, at a
+    release that is assumed. `select` and `ignore` are codes, or their beginnings (`AP01`). Raises
+    RulesetError for a code that is not known, and as `resolve` does.
 
     >>> from protocol_analysis.manifests import load
     >>> found = check(load("data/sample"), release="1.8", select=["AP003"])
@@ -56,7 +57,9 @@ def check(
         each
         for code in chosen
         if code in CHECKS
-        for each in weighed(code, CHECKS[code](subject), subject.reader)
+        for each in weighed(
+            code, map(subject.meshed.assuming, CHECKS[code](subject)), subject.reader
+        )
     )
     return sorted(dict.fromkeys(found), key=_place)
 

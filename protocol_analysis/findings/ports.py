@@ -166,7 +166,7 @@ def owned_elsewhere(subject: Subject) -> Iterator[Found]:
     """What should be mended on an object that another tool writes: an edit there does not last."""
     asked: dict[Meta, dict[str, Position]] = {}
     for code, check in _MENDED.items():
-        for found in check(subject):
+        for found in map(subject.meshed.assuming, check(subject)):
             meta, weighs = found.declares, catalogue()[code].severity
             if meta and weighs(found.by or subject.reader, found.grade, assumed=found.assumed):
                 at = found.position if found.meta == meta else meta.position
