@@ -68,6 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *CORE,
         *("policies", "attaching", "workloads", "evidence", "measuring", "sheets", "formats"),
         *("readers", "readings", "reading", "speaking", "coverage", "portability", "proof"),
+        "listeners",
         *("multicluster", "clues", "owners", "manifests", "meshes"),
     },
     "multicluster": {
