@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from protocol_analysis.findings import (
     listening,
     names,
+    owned,
     ports,
     routes,
     rules_of_routes,
@@ -15,15 +16,15 @@ from protocol_analysis.findings import (
 )
 from protocol_analysis.findings.catalogue import SEVERITIES, catalogue
 from protocol_analysis.findings.finding import Finding, Found
-from protocol_analysis.findings.subject import Subject
+from protocol_analysis.findings.subject import Check, Subject
 from protocol_analysis.model import Inventory
 from protocol_analysis.readers import Reader
 from protocol_analysis.releases import RulesetError
 
-Check = Callable[[Subject], Iterator[Found]]
 CHECKS: Mapping[str, Check] = {
     **ports.CHECKS,
     **names.CHECKS,
+    **owned.CHECKS,
     **routes.CHECKS,
     **rules_of_routes.CHECKS,
     **sharing.CHECKS,
@@ -57,9 +58,7 @@ def check(
         each
         for code in chosen
         if code in CHECKS
-        for each in weighed(
-            code, map(subject.meshed.assuming, CHECKS[code](subject)), subject.reader
-        )
+        for each in weighed(code, subject.found(CHECKS[code]), subject.reader)
     )
     return sorted(dict.fromkeys(found), key=_place)
 

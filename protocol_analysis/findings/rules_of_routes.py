@@ -82,6 +82,7 @@ def _at(answer: Resolution, text: str, grade: str) -> Found:
         by=who(answer),
         grade=grade,
         key=f"{answer.ref.role} {backend_key(answer)}",
+        declares=answer.route,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
@@ -13,6 +13,7 @@ from typing import Any
 from protocol_analysis.attaching import Attaching, Attachment
 from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.evidence import Evidence, evidence
+from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.meshed import Meshed
 from protocol_analysis.model import (
     Inventory,
@@ -57,6 +58,13 @@ class Subject:
         self.reader = reader_of(implementation, release)
         self._declared = all_readers(meshes, mesh=True)
         self.meshed = Meshed(self.inventory, self.reader, self._declared)
+        self._found: dict[Check, tuple[Found, ...]] = {}
+
+    def found(self, check: Check) -> tuple[Found, ...]:
+        """What a check finds here, which is looked for once."""
+        if check not in self._found:
+            self._found[check] = tuple(map(self.meshed.assuming, check(self)))
+        return self._found[check]
 
     @property
     def meshes(self) -> tuple[Reader, ...]:
@@ -222,6 +230,9 @@ class Subject:
         """Whether only gRPC comes by a reference: each match of its rule is for gRPC."""
         matches = self.matches(answer)
         return bool(matches) and all(map(grpc_asked, matches))
+
+
+Check = Callable[[Subject], Iterator[Found]]
 
 
 def grpc_asked(match: RouteMatch) -> str:
