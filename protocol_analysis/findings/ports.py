@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from protocol_analysis.coverage import Coverage
 from protocol_analysis.findings.finding import Found
-from protocol_analysis.findings.subject import Subject
+from protocol_analysis.findings.subject import Subject, is_standard
 from protocol_analysis.measuring import meaning
 from protocol_analysis.model import Backend, Position, Service, ServicePort, values_of
 from protocol_analysis.portability import meanings
@@ -59,8 +59,11 @@ def near_miss(subject: Subject) -> Iterator[Found]:
     """A value that is not read, and nearly one that is, or that Kubernetes nearly has."""
     for row in subject.ports:
         meant = row.meant if row.kind_of_declaration == "near miss" else _bare(row)
-        # What a Backend may not have is refused, which has a rule of its own.
-        if not meant or not subject.reads(row) or row.meta.kind == "Backend":
+        # What a Backend may not have is refused, and what Kubernetes has is spelled right: who does
+        # not read it has other rules.
+        if not meant or row.meta.kind == "Backend" or is_standard(row.app_protocol):
+            continue
+        if not subject.reads(row):
             continue
         harmed = [a for a in subject.leads(row) if who(a) == subject.reader and _harmed(a, meant)]
         text = f"{_name(row)}: {subject.reader} does not read {str(row.app_protocol)!r}"

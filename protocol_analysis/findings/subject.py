@@ -26,6 +26,7 @@ from protocol_analysis.model import (
     values_of,
 )
 from protocol_analysis.policies import Gateway, GatewayClass, ListenerSet, RouteMatch
+from protocol_analysis.portability import meanings
 from protocol_analysis.readers import Reader, all_readers, base_of, gateway_of, reader_of
 from protocol_analysis.readings import resolve, who
 from protocol_analysis.resolution import Resolution
@@ -293,6 +294,15 @@ def backend_key(answer: Resolution) -> str:
     """The backend of a reference by its names, for what tells findings apart."""
     ref = answer.ref
     return f"{ref.kind} {ref.namespace}/{ref.name}:{ref.port}"
+
+
+def is_standard(value: object) -> bool:
+    """Whether a value is one of those that Kubernetes has itself.
+
+    >>> is_standard("kubernetes.io/h2c"), is_standard("kubernetes.io/grpc"), is_standard(None)
+    (True, False, False)
+    """
+    return isinstance(value, str) and value.startswith("kubernetes.io/") and value in meanings()
 
 
 def port_name(answer: Resolution) -> str:
