@@ -14,9 +14,8 @@ from importlib import resources
 from itertools import product
 
 from protocol_analysis.model import Inventory, Meta
-from protocol_analysis.scope import places
+from protocol_analysis.selecting import Selecting, nearest
 from protocol_analysis.sheets import rows_of
-from protocol_analysis.workloads import Exposure, Workload
 
 Written = Mapping[str, Mapping[str, str]]  # labels and annotations
 _NOTHING: Written = {}
@@ -73,14 +72,7 @@ class Meshes:
             if other.meta.kind == "Namespace":
                 key = (other.meta.world, other.meta.name)
                 self._spaces.setdefault(key, []).append(other.meta)
-        # By each of their labels: most of a namespace's pods are another Service's.
-        self._pods: dict[tuple[str, ...], list[Workload]] = {}
-        for pods in inventory.workloads:
-            for label in set(pods.labels):
-                at = (pods.meta.world, pods.meta.namespace, *label)
-                self._pods.setdefault(at, []).append(pods)
-        exposures = (e for e in inventory.exposures if isinstance(e, Exposure))
-        self._selectors = {e.meta: set(e.selector) for e in exposures if e.selector}
+        self._selecting = Selecting(inventory)
 
     def of(self, service: Meta, declared: Collection[str] = ()) -> dict[str, str]:
         """The meshes of a Service's pods, each with what tells so.
@@ -92,13 +84,10 @@ class Meshes:
         >>> Meshes(inventory).of(inventory.services[0].meta)
         {}
         """
-        spaces = _near(service, self._spaces.get((service.world, service.namespace), ()))
-        selected = self._selected(service)
-        metas = set(_near(service, [pods.meta for pods in selected]))
+        spaces = nearest(service, self._spaces.get((service.world, service.namespace), ()))
         said: list[Written] = [
             {"labels": dict(pods.labels), "annotations": dict(pods.annotations)}
-            for pods in selected
-            if pods.meta in metas
+            for pods in self._selecting.pods(service)
         ]
         around: list[Written] = [
             {"labels": dict(space.labels), "annotations": dict(space.annotations)}
@@ -111,22 +100,6 @@ class Meshes:
                 if mark.says == "in" and mark.mesh not in declared:
                     found.setdefault(mark.mesh, str(mark))
         return dict(sorted(found.items()))
-
-    def _selected(self, service: Meta) -> list[Workload]:
-        """The pods that a Service selects, wherever they stand."""
-        selector = self._selectors.get(service, set())
-        places = ((service.world, service.namespace, *label) for label in selector)
-        fewest = min((self._pods.get(place, []) for place in places), key=len, default=[])
-        return [pods for pods in fewest if selector <= set(pods.labels)]
-
-
-def _near(seen_from: Meta, metas: Iterable[Meta]) -> list[Meta]:
-    """Those that are nearest, as everywhere names are looked up."""
-    metas = list(metas)
-    for place in places(seen_from.position.file) if metas else ():
-        if near := [meta for meta in metas if place in places(meta.position.file)]:
-            return near
-    return []
 
 
 def _deciding(namespace: Written, pod: Written) -> Iterable[Mark]:

@@ -42,7 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "workloads": {"model"},
     "clues": {"sheets"},
     "owners": {"model", "sheets"},
-    "meshes": {"model", "scope", "sheets", "workloads"},
+    "selecting": {"model", "scope", "workloads"},
+    "meshes": {"model", "selecting", "sheets"},
     "manifests": {"model", "policies", "workloads", "clues", "owners", "meshes"},
     "evidence": {"model", "scope", "workloads", "clues"},
     "listeners": {"model", "policies"},
@@ -68,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *CORE,
         *("policies", "attaching", "workloads", "evidence", "measuring", "sheets", "formats"),
         *("readers", "readings", "reading", "speaking", "coverage", "portability", "proof"),
-        "listeners",
+        *("listeners", "selecting"),
         *("multicluster", "clues", "owners", "manifests", "meshes"),
     },
     "multicluster": {

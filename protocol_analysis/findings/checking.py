@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from protocol_analysis.findings import (
+    certificates,
     listening,
     names,
     owned,
@@ -26,6 +27,7 @@ CHECKS: Mapping[str, Check] = {
     **names.CHECKS,
     **owned.CHECKS,
     **routes.CHECKS,
+    **certificates.CHECKS,
     **rules_of_routes.CHECKS,
     **sharing.CHECKS,
     **listening.CHECKS,

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from protocol_analysis.findings import names, ports, routes, rules_of_routes, sharing, traffic
+from protocol_analysis.findings import (
+    certificates,
+    names,
+    ports,
+    routes,
+    rules_of_routes,
+    sharing,
+    traffic,
+)
 from protocol_analysis.findings.catalogue import catalogue
 from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.subject import Subject
@@ -31,7 +39,7 @@ _MENDED = {
     "AP019": ports.import_unheard,
     "AP021": ports.backend_vocabulary,
     "AP022": routes.value_on_l4,
-    "AP023": routes.h2c_with_tls,
+    "AP023": certificates.h2c_and_tls,
     "AP027": sharing.one_pod_port,
     "AP028": names.annotation_contradicts,
     "AP030": names.port_names,

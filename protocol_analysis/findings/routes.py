@@ -360,5 +360,4 @@ CHECKS = {
     "AP017": websocket_on_grpc,
     "AP018": websocket_unheard,
     "AP022": value_on_l4,
-    "AP023": h2c_with_tls,
 }
