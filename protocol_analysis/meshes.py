@@ -73,6 +73,12 @@ class Meshes:
                 key = (other.meta.world, other.meta.name)
                 self._spaces.setdefault(key, []).append(other.meta)
         self._selecting = Selecting(inventory)
+        # Most inventories tell of no mesh, and need not be asked Service by Service.
+        spaces = (meta for them in self._spaces.values() for meta in them)
+        written = [each.labels + each.annotations for each in spaces]
+        written += [each.labels + each.annotations for each in inventory.workloads]
+        keys = {mark.key for mark in marks()}
+        self._tells = any(key in keys for pairs in written for key, _ in pairs)
 
     def of(self, service: Meta, declared: Collection[str] = ()) -> dict[str, str]:
         """The meshes of a Service's pods, each with what tells so.
@@ -84,6 +90,8 @@ class Meshes:
         >>> Meshes(inventory).of(inventory.services[0].meta)
         {}
         """
+        if not self._tells:
+            return {}
         spaces = nearest(service, self._spaces.get((service.world, service.namespace), ()))
         said: list[Written] = [
             {"labels": dict(pods.labels), "annotations": dict(pods.annotations)}

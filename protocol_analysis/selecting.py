@@ -25,6 +25,8 @@ class Selecting:
                 self._pods.setdefault(key, []).append(pods)
         exposures = (e for e in inventory.exposures if isinstance(e, Exposure))
         self._exposures = {each.meta: each for each in exposures}
+        # Of a thousand Services with one selector the pods are looked for once.
+        self._found: dict[tuple[object, ...], list[Workload]] = {}
 
     def pods(self, service: Meta) -> list[Workload]:
         """The pods of a Service; none where it selects none, or they are not at hand.
@@ -36,7 +38,13 @@ class Selecting:
         ['Deployment catalog/stock-levels']
         """
         exposure = self._exposures.get(service)
-        selector = set(exposure.selector) if exposure else set()
+        selector = frozenset(exposure.selector if exposure else ())
+        asked = (service.world, service.namespace, selector, service.position.file)
+        if asked not in self._found:
+            self._found[asked] = self._selected(service, selector)
+        return self._found[asked]
+
+    def _selected(self, service: Meta, selector: frozenset[tuple[str, str]]) -> list[Workload]:
         keys = ((service.world, service.namespace, *label) for label in selector)
         fewest = min((self._pods.get(key, []) for key in keys), key=len, default=[])
         selected = [pods for pods in fewest if selector <= set(pods.labels)]

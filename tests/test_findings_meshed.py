@@ -122,7 +122,8 @@ CASES = [
         code="AP004",
         severities=("error",),
         implementation="istio",
-        release="1.19",
+        release="main",
+        message="istio mesh is told by namespace label istio-injection: enabled",
     ),
     Case(
         name="linkerd, inside",
@@ -170,7 +171,20 @@ def test_the_command_says_what_tells(capsys: pytest.CaptureFixture[str], tmp_pat
     assert ASSUMED in out
     _, _, err = run(capsys, "check", "--cluster", f"east={tmp_path}")
     assert err.splitlines()[0] == f"east: {told}"
+    _, _, err = run(capsys, "check", str(tmp_path), "--implementation", "linkerd")
+    assert "told by" not in err
     status, out, err = run(capsys, "check", str(tmp_path), "--mesh", "linkerd@2.18", "-o", "json")
     assert status == 1
     assert "told by" not in err
     assert ASSUMED not in out
+
+
+def test_a_release_that_is_asked_is_not_assumed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Gateways and mesh of Istio are one installation."""
+    (tmp_path / "a.yaml").write_text(H2C + INSIDE + space(SIDECARS))
+    asked = ("--implementation", "istio", "--release", "main")
+    _, out, err = run(capsys, "check", str(tmp_path), *asked, "-o", "json")
+    assert err.splitlines()[0].endswith("istio mesh@main is asked")
+    assert "assumed" not in out + err

@@ -46,6 +46,8 @@ def _with_certificate(
 ) -> Iterator[Found]:
     """A port of pods that is known for TLS, where one of them mounts a certificate."""
     target = selecting.target(service.meta, at) or port.number
+    if isinstance(target, int) and target not in _OF_TLS:
+        return
     for pods in selecting.pods(service.meta):
         number = target if isinstance(target, int) else _named(pods, target)
         mounts = [path for container in pods.containers for path in container.certificates]

@@ -55,9 +55,11 @@ class Meshed:
         if found.by is None or found.by not in self.readers:
             return found
         marks = self.told.get(found.declares or found.meta, {})
-        told = f"{found.by.name} is told by {marks.get(found.by, 'labels or annotations')}"
-        text = f"{found.message}; {told}, its release is assumed"
-        return replace(found, message=text, assumed=found.by != self._own(found.by.implementation))
+        text = f"{found.message}; {found.by.name} is told by "
+        text += marks.get(found.by, "labels or annotations")
+        assumed = found.by != self._own(found.by.implementation)
+        text += ", its release is assumed" if assumed else ""
+        return replace(found, message=text, assumed=assumed)
 
     def _at(self, mesh: str) -> Reader:
         return self._own(mesh) or reader_of(mesh, mesh=True)
@@ -76,13 +78,17 @@ def told_meshes(clusters: Sequence[Cluster]) -> Iterator[str]:
     ['istio mesh reads 7 Services, told by namespace label istio-injection: enabled']
     """
     for cluster in clusters:
-        told = Meshed(cluster.inventory, cluster.own, cluster.meshes).told
+        asked = reader_of(cluster.implementation, cluster.release)
+        told = Meshed(cluster.inventory, asked, cluster.meshes).told
         marks = Counter((by, mark) for each in told.values() for by, mark in each.items())
         for by in sorted({by for by, _ in marks}, key=str):
             by_what = ", ".join(sorted(mark for reader, mark in marks if reader == by))
             count = sum(by in each for each in told.values())
             where = f"{cluster.name}: " if cluster.name else ""
-            yield (
-                f"{where}{by.name} reads {count} Service{'s' if count > 1 else ''}, told by "
-                f"{by_what}; {by} is assumed, --mesh says which release it is"
+            told_by = (
+                f"{by.name} reads {count} Service{'s' if count > 1 else ''}, told by {by_what}"
             )
+            # The release of the gateways that are asked is that of their mesh.
+            known = by == replace(asked, mesh=True)
+            so = "is asked" if known else "is assumed, --mesh says which release it is"
+            yield f"{where}{told_by}; {by} {so}"
