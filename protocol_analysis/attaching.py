@@ -118,7 +118,7 @@ class Attaching:
         found: list[Attachment] = []
         for parent in route.parents:
             for holder in self._scope.nearest(route.meta, *name_of(parent)):
-                if not self._sees(holder):
+                if not self.sees(holder):
                     continue
                 if isinstance(holder, Gateway):
                     pairs: list[tuple[Gateway, ListenerSet | None]] = [(holder, None)]
@@ -141,7 +141,7 @@ class Attaching:
                 ]
         return sorted(dict.fromkeys(found), key=_turn)
 
-    def _sees(self, holder: Any) -> bool:
+    def sees(self, holder: Any) -> bool:
         """Whether a release watches what a route hangs on, in a version that its CRD serves."""
         if not isinstance(holder, ListenerSet):
             return True
@@ -152,7 +152,7 @@ class Attaching:
     def unseen(self, route: Route) -> str:
         """The parents of a route that a release does not watch, where it has no others."""
         holders = self._holders(route)
-        return "" if any(map(self._sees, holders)) else _names(holders)
+        return "" if any(map(self.sees, holders)) else _names(holders)
 
     def untaken(self, route: Route) -> str:
         """The parents of a route of which no listener takes it, where none does."""

@@ -30,6 +30,7 @@ from protocol_analysis.findings.configuration import (
 from protocol_analysis.findings.finding import Finding
 from protocol_analysis.findings.github import github
 from protocol_analysis.findings.junit import junit
+from protocol_analysis.findings.meshed import told_meshes
 from protocol_analysis.findings.pages import page
 from protocol_analysis.findings.sarif import sarif
 from protocol_analysis.findings.suppressing import (
@@ -120,6 +121,8 @@ def _run_check(options: argparse.Namespace) -> int:
         options.baseline = None  # it is made anew
     known = read_baseline(options.baseline) if options.baseline else {}
     inputs = inputs_of(options)
+    for told in told_meshes(inputs):
+        say(told)
     today = today_of(options)
     found, complaints = findings(inputs, today, options.select, options.ignore, rows)
     for problem in complaints:

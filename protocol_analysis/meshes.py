@@ -7,16 +7,15 @@ is there by its own configuration only is not to be seen so: it is declared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from itertools import product
 
 from protocol_analysis.model import Inventory, Meta
-from protocol_analysis.scope import places
+from protocol_analysis.selecting import Selecting, nearest
 from protocol_analysis.sheets import rows_of
-from protocol_analysis.workloads import Exposure, Workload
 
 Written = Mapping[str, Mapping[str, str]]  # labels and annotations
 _NOTHING: Written = {}
@@ -73,29 +72,30 @@ class Meshes:
             if other.meta.kind == "Namespace":
                 key = (other.meta.world, other.meta.name)
                 self._spaces.setdefault(key, []).append(other.meta)
-        self._pods: dict[tuple[str, str], list[Workload]] = {}
-        for pods in inventory.workloads:
-            self._pods.setdefault((pods.meta.world, pods.meta.namespace), []).append(pods)
-        exposures = (e for e in inventory.exposures if isinstance(e, Exposure))
-        self._selectors = {e.meta: set(e.selector) for e in exposures if e.selector}
+        self._selecting = Selecting(inventory)
+        # Most inventories tell of no mesh, and need not be asked Service by Service.
+        spaces = (meta for them in self._spaces.values() for meta in them)
+        written = [each.labels + each.annotations for each in spaces]
+        written += [each.labels + each.annotations for each in inventory.workloads]
+        keys = {mark.key for mark in marks()}
+        self._tells = any(key in keys for pairs in written for key, _ in pairs)
 
-    def of(self, service: Meta) -> dict[str, str]:
+    def of(self, service: Meta, declared: Collection[str] = ()) -> dict[str, str]:
         """The meshes of a Service's pods, each with what tells so.
+
+        Those that are declared, by their implementations, are left out: what is declared wins.
 
         >>> from protocol_analysis.manifests import load
         >>> inventory = load("data/sample/east")
         >>> Meshes(inventory).of(inventory.services[0].meta)
         {}
         """
-        spaces = _near(service, self._spaces.get((service.world, service.namespace), ()))
-        selector = self._selectors.get(service)
-        near = self._pods.get((service.world, service.namespace), ())
-        selected = [pods for pods in near if selector and selector <= set(pods.labels)]
-        metas = set(_near(service, [pods.meta for pods in selected]))
+        if not self._tells:
+            return {}
+        spaces = nearest(service, self._spaces.get((service.world, service.namespace), ()))
         said: list[Written] = [
             {"labels": dict(pods.labels), "annotations": dict(pods.annotations)}
-            for pods in selected
-            if pods.meta in metas
+            for pods in self._selecting.pods(service)
         ]
         around: list[Written] = [
             {"labels": dict(space.labels), "annotations": dict(space.annotations)}
@@ -105,18 +105,9 @@ class Meshes:
         # Where several disagree, one that is in the mesh reads the Service.
         for namespace, pod in product(around or [_NOTHING], said or [_NOTHING]):
             for mark in _deciding(namespace, pod):
-                if mark.says == "in":
+                if mark.says == "in" and mark.mesh not in declared:
                     found.setdefault(mark.mesh, str(mark))
         return dict(sorted(found.items()))
-
-
-def _near(seen_from: Meta, metas: Iterable[Meta]) -> list[Meta]:
-    """Those that are nearest, as everywhere names are looked up."""
-    metas = list(metas)
-    for place in places(seen_from.position.file) if metas else ():
-        if near := [meta for meta in metas if place in places(meta.position.file)]:
-            return near
-    return []
 
 
 def _deciding(namespace: Written, pod: Written) -> Iterable[Mark]:

@@ -111,12 +111,18 @@ class Listener:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """A Gateway, by the class that decides who reads it, its listeners and its EnvoyProxy."""
+    """A Gateway, by the class that decides who reads it, its listeners and its EnvoyProxy.
+
+    `sets_from` and `of_namespace` say from which namespaces ListenerSets add to it: from none,
+    where nothing is said.
+    """
 
     meta: Meta
     class_name: str = ""
     listeners: tuple[Listener, ...] = ()
     proxy: ObjectRef | None = None
+    sets_from: str = "None"
+    of_namespace: tuple[Wanted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,12 @@ def inputs_of(options: argparse.Namespace, reading: Callable[..., Read] = read) 
     clusters = [*(reading(options.paths, *asked).clusters if options.paths else ()), *named]
     for warning in dict.fromkeys(filter(None, (cluster.warning for cluster in clusters))):
         say(f"warning: {warning}")
+    for cluster in clusters:
+        found = cluster.inventory
+        if not found.files and not found.unreadable:  # an empty folder, or all of it is excluded
+            where = f"cluster {cluster.name}" if cluster.name else ", ".join(options.paths)
+            left = " that --exclude leaves" if options.exclude else ""
+            say(f"warning: {where}: nothing was read: there is no manifest{left}")
     return clusters
 
 

@@ -88,10 +88,11 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A container: the ports it names, and its probes."""
+    """A container: the ports it names, its probes, and where it mounts certificates."""
 
     ports: tuple[ContainerPort, ...] = ()
     probes: tuple[Probe, ...] = ()
+    certificates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

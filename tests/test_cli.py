@@ -125,7 +125,10 @@ def test_nothing_to_print_is_printed_as_such(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str
 ) -> None:
     status, out, err = run(capsys, "resolve", str(tmp_path), "-o", output)
-    assert (status, err) == (0, "")
+    assert (status, err) == (
+        0,
+        f"warning: {tmp_path}: nothing was read: there is no manifest\n",
+    )
     assert {"json": "[]", "yaml": "[]", "jsonl": ""}.get(output, out.strip()) == out.strip()
 
 

@@ -205,3 +205,29 @@ def test_a_pattern_of_the_project_that_excludes_nothing_has_its_line(
     status, _, err = run(capsys, "check", ".")
     assert status == 2
     assert ".protocol-analysis.yaml:2: exclude: '!' excludes nothing" in err
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("empty", "empty: nothing was read: there is no manifest"),
+        (". --exclude **", ".: nothing was read: there is no manifest that --exclude leaves"),
+        (
+            "--cluster east=. --exclude **",
+            "cluster east: nothing was read: there is no manifest that --exclude leaves",
+        ),
+        (".", ""),
+        ("no-such-folder", ""),  # which is said already
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "resolve", "plan", "propagation"])
+def test_nothing_to_read_is_said(
+    command: str, asked: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of an empty folder, and alike of one that is excluded as a whole; neither is an error."""
+    Path("empty").mkdir()
+    status, _, err = run(capsys, command, *asked.split())
+    assert [line for line in err.splitlines() if "nothing was read" in line] == (
+        [f"warning: {said}"] if said else []
+    )
+    assert status == (3 if asked.startswith("no-such") else 0)

@@ -268,6 +268,35 @@ def test_nothing_that_is_called_something_leaves_its_place(name: str, reason: st
     assert sum(1 for _ in top.iter("error")) == 1
 
 
+_INVISIBLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+@given(name=texts, reason=texts)
+def test_no_name_breaks_a_line(name: str, reason: str) -> None:
+    """Two lines, the finding and its remedy, whatever is in either; of a problem it is one."""
+    finding = replace(called(name, reason), position=AT, remedy=f"write {name}")
+    problem = Problem(position=AT, reason=name)
+    run = log(finding, unreadable=[problem])["runs"][0]
+    (result,), (note,) = run["results"], run["invocations"][0]["toolExecutionNotifications"]
+    (logical,) = result["locations"][0]["logicalLocations"]
+    _, properties, message = read_back(github([finding]).splitlines()[0])
+    top = suites(finding, unreadable=[problem])
+    (outcome,) = next(top.iter("testcase"))
+    (error,) = top.iter("error")
+    two = (result["message"]["text"], message, outcome.text)
+    one = (
+        *(note["message"]["text"], *logical.values(), *result["properties"].values()),
+        *(each["justification"] for each in result["suppressions"]),
+        *(properties["title"], error.text),
+        *(value for each in top.iter() for value in each.attrib.values()),
+    )
+    for lines, shown in ((2, two), (1, one)):
+        for text in shown:
+            assert text is not None
+            assert text.count("\n") == lines - 1
+            assert not _INVISIBLE.search(text)
+
+
 @needs_shared
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_names_are_valid(name: str) -> None:

@@ -177,7 +177,11 @@ AP005 = [
         ("ws", H2C, "", ("warning",), "the port is named ws"),
         ("websocket", H2C, "", ("warning",), "the port is named websocket"),
         ("websocket-api", "grpc", "", ("warning",), "the port is named websocket-api"),
+        ("ws-api", H2C, "", ("warning",), "the port is named ws-api"),
         ("wsgi", H2C, "", (), ""),
+        # At an end `ws` is as often a web service: nothing of WebSocket follows.
+        ("http-ws", H2C, "", (), ""),
+        ("api-ws", H2C, "", (), ""),
         ("websocket", "kubernetes.io/ws", "", (), ""),
         ("websocket", "", "", (), ""),
         ("web", H2C, "", (), ""),

@@ -34,6 +34,9 @@ CHECKED = "healthCheck: {active: {type: HTTP, http: {path: /}}}"
 BK = "{group: gateway.envoyproxy.io, kind: Backend, name: bk}"
 METHOD = "{path: {value: /shop.v1.Orders/List}}"
 HTTPS = "{name: l, protocol: HTTPS, port: 443}"
+KUMA_HTTP2, KUMA_TCP = (
+    f", annotations: {{80.service.kuma.io/protocol: {word}}}" for word in ("http2", "tcp")
+)
 
 
 def imported(value: str, more: str = "") -> str:
@@ -336,6 +339,48 @@ AP010 = [
             release=release,
         )
         for release, severities in (("2.0.0", ("warning",)), ("2.1.0", ()))
+    ),
+    *(
+        Case(
+            name=f"{value} at Cilium behind {name}",
+            text=service(value, port="api") + gateway(CILIUM) + text,
+            code="AP010",
+            severities=severities,
+        )
+        for value, name, text, severities in (
+            # As the client speaks: to HTTP/1.1 that is no harm, to HTTP/2 it may be.
+            ("http", "an HTTPRoute", route(spec=ON_G), ()),
+            (H2C, "an HTTPRoute", route(spec=ON_G), ("warning",)),
+            ("http2", "an HTTPRoute", route(spec=ON_G), ("warning",)),
+            # Of http behind a GRPCRoute another rule tells.
+            ("http", "a GRPCRoute", route("GRPCRoute", spec=ON_G), ()),
+            ("http", "both", ON_BOTH, ()),
+            (H2C, "a GRPCRoute", route("GRPCRoute", spec=ON_G), ()),
+            (WS, "a GRPCRoute", route("GRPCRoute", spec=ON_G), ("warning",)),
+        )
+    ),
+    *(
+        Case(
+            name=f"{value} at Kuma, {name}",
+            text=service(value, port="api").replace("{name: a}", f"{{name: a{marks}}}", 1) + text,
+            code=code,
+            severities=severities,
+            implementation=implementation,
+            mesh=mesh,
+            message=message,
+        )
+        for code, value, name, marks, text, implementation, mesh, severities, message in (
+            ("AP010", H2C, "asked", "", "", "kuma", "", ("warning",), "kuma@main speaks tcp"),
+            ("AP010", H2C, "asked, routed", "", route(), "kuma", "", ("warning",), ""),
+            ("AP010", H2C, "declared", "", route(), "envoy-gateway", "kuma", ("warning",), ""),
+            ("AP010", H2C, "annotated", KUMA_HTTP2, "", "kuma", "", (), ""),
+            ("AP010", H2C, "annotated tcp", KUMA_TCP, "", "kuma", "", ("warning",), ""),
+            ("AP010", "http2", "asked", "", "", "kuma", "", (), ""),
+            ("AP010", H2C, "another mesh", "", "", "linkerd", "", (), ""),
+            # Kubernetes has it so: it is no near miss of http2.
+            ("AP003", H2C, "asked", "", route(), "kuma", "", (), ""),
+            ("AP003", "h2c", "asked", "", route(), "kuma", "", ("error",), "speaks tcp to it"),
+        )
     ),
     Case(
         name="ws where it is not read, and upgraded all the same",

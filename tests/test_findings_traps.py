@@ -232,6 +232,9 @@ CASES = [
             ("named grpc", service(port="grpc"), ()),
             ("a gRPC probe", service(more=", selector: {app: a}") + PODS, ()),
             ("a GRPCRoute too", service() + route("GRPCRoute"), ()),
+            ("over TLS", service() + secured(), ("warning",)),
+            ("over TLS, http", service("http") + secured(), ("warning",)),
+            ("over TLS, h2c", service("h2c") + secured(), ()),
         )
     ),
     Case(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from protocol_analysis.findings import (
+    certificates,
     listening,
     names,
+    owned,
     ports,
     routes,
     rules_of_routes,
@@ -15,16 +17,17 @@ from protocol_analysis.findings import (
 )
 from protocol_analysis.findings.catalogue import SEVERITIES, catalogue
 from protocol_analysis.findings.finding import Finding, Found
-from protocol_analysis.findings.subject import Subject
+from protocol_analysis.findings.subject import Check, Subject
 from protocol_analysis.model import Inventory
 from protocol_analysis.readers import Reader
 from protocol_analysis.releases import RulesetError
 
-Check = Callable[[Subject], Iterator[Found]]
 CHECKS: Mapping[str, Check] = {
     **ports.CHECKS,
     **names.CHECKS,
+    **owned.CHECKS,
     **routes.CHECKS,
+    **certificates.CHECKS,
     **rules_of_routes.CHECKS,
     **sharing.CHECKS,
     **listening.CHECKS,
@@ -42,8 +45,9 @@ def check(
 ) -> list[Finding]:
     """What is wrong in these manifests for their readers, by file and line.
 
-    `select` and `ignore` are codes, or their beginnings (`AP01`). Raises RulesetError for a code
-    that is not known, and as `resolve` does.
+    `meshes` are declared; others are told by the labels and annotations of Services' pods, at a
+    release that is assumed. `select` and `ignore` are codes, or their beginnings (`AP01`). Raises
+    RulesetError for a code that is not known, and as `resolve` does.
 
     >>> from protocol_analysis.manifests import load
     >>> found = check(load("data/sample"), release="1.8", select=["AP003"])
@@ -56,7 +60,7 @@ def check(
         each
         for code in chosen
         if code in CHECKS
-        for each in weighed(code, CHECKS[code](subject), subject.reader)
+        for each in weighed(code, subject.found(CHECKS[code]), subject.reader)
     )
     return sorted(dict.fromkeys(found), key=_place)
 

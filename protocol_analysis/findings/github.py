@@ -1,7 +1,8 @@
 """Findings → workflow commands, which GitHub shows as annotations beside the lines of a change.
 
-What a manifest says can begin no command and leave no property: line breaks are escaped as the
-runner reads them back, and other control characters are shown as what they are.
+What a manifest says can begin no command and leave no property: its line breaks and other control
+characters are shown as what they are. Of a file's name a line break is escaped as the runner reads
+it back, and so is the one before the remedy.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def github(
 def _lines(findings: Iterable[Finding], root: Path) -> Iterator[str]:
     for finding in findings:
         title = f"{finding.code} {finding.rule.title}"
-        text = f"{finding.message}\nremedy: {finding.remedy}"
+        text = f"{printable(finding.message)}\nremedy: {printable(finding.remedy)}"
         command = _COMMANDS[finding.severity]
         if finding.suppressed:
             command = "notice"
@@ -46,12 +47,13 @@ def _lines(findings: Iterable[Finding], root: Path) -> Iterator[str]:
 
 
 def _unread(problem: Problem, root: Path) -> str:
-    return _command("error", problem.position, "could not be read", problem.reason, root)
+    reason = printable(problem.reason)
+    return _command("error", problem.position, "could not be read", reason, root)
 
 
 def _command(command: str, at: Position, title: str, text: str, root: Path) -> str:
     file = seen_from(root, at.file)
-    named = {"file": file, "line": str(at.line), "col": str(at.column), "title": title}
+    named = {"file": file, "line": str(at.line), "col": str(at.column), "title": printable(title)}
     properties = ",".join(f"{key}={_escaped(of, _IN_PROPERTIES)}" for key, of in named.items())
     return f"::{command} {properties}::{_escaped(text, _IN_DATA)}"
 

@@ -41,7 +41,7 @@ def junit(
         files.setdefault(finding.position.file, []).append(case)
     for problem in unreadable:
         case = _element("testcase", name=f"read {problem.position}", classname="input")
-        _said(case, "error", "could not be read", str(problem), problem.reason)
+        _said(case, "error", "could not be read", problem.reason, str(problem))
         files.setdefault(problem.position.file, []).append(case)
     found = {finding.code for finding in findings}
     silent = [
@@ -65,19 +65,20 @@ def _name(finding: Finding) -> str:
 
 def _case(finding: Finding, name: str, fail_on: str) -> ET.Element:
     case = _element("testcase", name=name, classname=finding.code)
-    text = f"{finding.severity} at {finding.position}: {finding.message}\n{finding.remedy}"
+    told = f"{finding.severity} at {finding.position}: {finding.message}"
+    lines = (told, finding.remedy)
     if finding.suppressed:
-        _said(case, "skipped", finding.suppressed.by, text, finding.suppressed.reason)
+        _said(case, "skipped", finding.suppressed.by, finding.suppressed.reason, *lines)
     elif finding.fails(fail_on):
-        _said(case, "failure", finding.severity, text, finding.message)
+        _said(case, "failure", finding.severity, finding.message, *lines)
     else:
-        ET.SubElement(case, "system-out").text = _shown(text)
+        ET.SubElement(case, "system-out").text = _shown(*lines)
     return case
 
 
-def _said(case: ET.Element, tag: str, type_: str, text: str, message: str) -> None:
+def _said(case: ET.Element, tag: str, type_: str, message: str, *lines: str) -> None:
     said = _element(tag, type=type_, message=message)
-    said.text = _shown(text)
+    said.text = _shown(*lines)
     case.append(said)
 
 
@@ -99,7 +100,7 @@ def _element(tag: str, **attributes: str) -> ET.Element:
     return ET.Element(tag, {name: _shown(value) for name, value in attributes.items()})
 
 
-def _shown(text: str) -> str:
-    """A text of characters that XML may hold, line by line."""
-    lines = "\n".join(map(printable, text.split("\n")))
-    return _NOT_XML.sub(lambda found: found[0].encode("unicode_escape").decode(), lines)
+def _shown(*lines: str) -> str:
+    """Lines of characters that XML may hold, with no line break of a manifest's in them."""
+    text = "\n".join(map(printable, lines))
+    return _NOT_XML.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product, starmap
 
 from protocol_analysis.attaching import Attachment
 from protocol_analysis.findings.finding import Found
+from protocol_analysis.findings.overlapping import Overlapping
 from protocol_analysis.findings.subject import Subject
 from protocol_analysis.model import Meta, ObjectRef, Route, name_of
 from protocol_analysis.policies import Gateway, Listener, ListenerSet
@@ -16,7 +17,6 @@ from protocol_analysis.readings import who
 
 _BOTH = ("GRPCRoute", "HTTPRoute")
 _NO_LISTENER = ("GRPC", "H2", "H2C", "HTTP2")
-_MOST_LISTENERS = 64  # that a Gateway may have
 _LONGEST_HOSTNAME = 253
 
 
@@ -53,16 +53,19 @@ def grpc_without_alpn(subject: Subject) -> Iterator[Found]:
             if holder and listener and listener.protocol == "HTTPS":
                 hung = _Hung(route=route, where=where, holder=holder, listener=listener)
                 told.setdefault((holder.meta, listener.name), hung)
+    overlapping = Overlapping(subject.inventory, subject.scope, subject.attaching)
     for hung in told.values():
         for by in subject.readers_of(hung.holder):
             if base_of(by.implementation) == "envoy-gateway":
-                yield from _not_offered(subject, by, hung)
+                yield from _not_offered(subject, by, hung, overlapping)
             else:
                 text = f"{by} offers no ALPN to clients unless it is told to"
                 yield hung.found(by, text, "by default")
 
 
-def _not_offered(subject: Subject, by: Reader, hung: _Hung) -> Iterator[Found]:
+def _not_offered(
+    subject: Subject, by: Reader, hung: _Hung, overlapping: Overlapping
+) -> Iterator[Found]:
     """What Envoy Gateway offers: as a policy says, else http/1.1 alone where listeners overlap."""
     policy = subject.attaching.client(hung.where)
     if policy and policy.alpn is not None:
@@ -71,55 +74,10 @@ def _not_offered(subject: Subject, by: Reader, hung: _Hung) -> Iterator[Found]:
             found = hung.found(by, f"{policy.meta} offers {offered} in ALPN", "not offered")
             yield replace(found, meta=policy.meta, position=policy.meta.position)
         return
-    for grade, shared in _SHARED.items():
-        if other := _overlapping(hung.holder.listeners, shared).get(hung.listener.name):
-            both = f"the {grade} as listener {other.name} ({shared(hung.listener, other)})"
+    gateway = hung.where.gateway
+    if gateway:
+        for grade, both in overlapping.with_others(gateway, hung.holder.meta, hung.listener.name):
             yield hung.found(by, f"it has {both}, so http/1.1 alone is offered", grade)
-
-
-def _overlapping(
-    listeners: Sequence[Listener], shared: Callable[[Listener, Listener], str]
-) -> dict[str, Listener]:
-    """The HTTPS listeners that share something on a port, each with another that it does so with.
-
-    As Envoy Gateway goes about it: one that is found already is not compared any more.
-
-    Source: https://github.com/envoyproxy/gateway/blob/v1.4.0/internal/gatewayapi/listener.go
-    """
-    https = [each for each in listeners[:_MOST_LISTENERS] if each.protocol == "HTTPS"]
-    found: dict[str, Listener] = {}
-    for at, one in enumerate(https):
-        for other in https[at + 1 :] if one.name not in found else ():
-            if other.name not in found and one.port == other.port and shared(one, other):
-                found[one.name], found[other.name] = other, one
-    return found
-
-
-def _same_hostname(one: Listener, other: Listener) -> str:
-    """The hostname that two listeners share, the narrower of two; without one, all are taken."""
-    if not one.hostname or not other.hostname:
-        return one.hostname or other.hostname or "every hostname"
-    names = (one.hostname, other.hostname)
-    found = (narrow for wide, narrow in (names, names[::-1]) if _stands_for(wide, narrow))
-    return next(found, "")
-
-
-def _stands_for(wide: str, narrow: str) -> bool:
-    """Whether a listener's hostname is another, or has a wildcard for its first label.
-
-    >>> _stands_for("*.example.com", "a.example.com"), _stands_for("*.com", "a.example.com")
-    (True, False)
-    """
-    label, _, rest = narrow.partition(".")
-    return wide == narrow or (wide == f"*.{rest}" and label != "*")
-
-
-def _same_certificate(one: Listener, other: Listener) -> str:
-    """The certificate that two listeners name, which has the same hostnames for both."""
-    return next((ref.name for ref in one.certificates if ref in other.certificates), "")
-
-
-_SHARED = {"same certificate": _same_certificate, "same hostname": _same_hostname}
 
 
 def listener_protocol(subject: Subject) -> Iterator[Found]:

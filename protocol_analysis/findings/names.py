@@ -30,6 +30,7 @@ def name_contradicts(subject: Subject) -> Iterator[Found]:
                 message=f"{service.meta} port {port.number}: port {port.name} says {fact}, "
                 f"appProtocol {port.app_protocol} says {meant}",
                 key=f"{port.number} {clue.id} {port.app_protocol}",
+                declares=service.meta,
             )
     yield from _http_behind_grpc(subject, told)
 
@@ -49,6 +50,7 @@ def _http_behind_grpc(subject: Subject, told: set[PortKey]) -> Iterator[Found]:
                 f"{spoken}",
                 by=who(first),
                 key=f"{key[1]} GRPCRoute {value}",
+                declares=key[0],
             )
 
 
@@ -64,6 +66,7 @@ def annotation_contradicts(subject: Subject) -> Iterator[Found]:
                     message=f"{service.meta} port {port.number}: {clue.found} says {clue.fact}, "
                     f"appProtocol {port.app_protocol} says {meant}",
                     key=f"{port.number} {clue.clue.id} {port.app_protocol}",
+                    declares=service.meta,
                 )
 
 
@@ -76,7 +79,7 @@ def port_names(subject: Subject) -> Iterator[Found]:
     ):
         if isinstance(name, str) and "/" in name:
             message = f"{meta}: {text}: {name!r}"
-            yield Found(meta=meta, position=position, message=message, key=name)
+            yield Found(meta=meta, position=position, message=message, key=name, declares=meta)
 
 
 Named = tuple[Meta, Position, int | str | None, str]  # where, by what name, and what is said of it

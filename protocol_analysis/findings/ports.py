@@ -6,13 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from protocol_analysis.coverage import Coverage
-from protocol_analysis.findings import routes
-from protocol_analysis.findings.catalogue import catalogue
 from protocol_analysis.findings.finding import Found
-from protocol_analysis.findings.subject import Subject
+from protocol_analysis.findings.subject import Subject, is_standard
 from protocol_analysis.measuring import meaning
-from protocol_analysis.model import Backend, Meta, Position, Service, ServicePort, values_of
-from protocol_analysis.owners import owner_of
+from protocol_analysis.model import Backend, Position, Service, ServicePort, values_of
 from protocol_analysis.portability import meanings
 from protocol_analysis.readers import base_of
 from protocol_analysis.readings import alone, who, word_of
@@ -62,8 +59,11 @@ def near_miss(subject: Subject) -> Iterator[Found]:
     """A value that is not read, and nearly one that is, or that Kubernetes nearly has."""
     for row in subject.ports:
         meant = row.meant if row.kind_of_declaration == "near miss" else _bare(row)
-        # What a Backend may not have is refused, which has a rule of its own.
-        if not meant or not subject.reads(row) or row.meta.kind == "Backend":
+        # What a Backend may not have is refused, and what Kubernetes has is spelled right: who does
+        # not read it has other rules.
+        if not meant or row.meta.kind == "Backend" or is_standard(row.app_protocol):
+            continue
+        if not subject.reads(row):
             continue
         harmed = [a for a in subject.leads(row) if who(a) == subject.reader and _harmed(a, meant)]
         text = f"{_name(row)}: {subject.reader} does not read {str(row.app_protocol)!r}"
@@ -162,26 +162,6 @@ def _of_backend(backend: Backend, text: str, grade: str, key: str, remedy: str) 
     )
 
 
-def owned_elsewhere(subject: Subject) -> Iterator[Found]:
-    """What should be mended on an object that another tool writes: an edit there does not last."""
-    asked: dict[Meta, dict[str, Position]] = {}
-    for code, check in _MENDED.items():
-        for found in check(subject):
-            meta, weighs = found.declares, catalogue()[code].severity
-            if meta and weighs(found.by or subject.reader, found.grade, assumed=found.assumed):
-                at = found.position if found.meta == meta else meta.position
-                asked.setdefault(meta, {}).setdefault(code, at)
-    for meta, codes in asked.items():
-        if owner := owner_of(meta):
-            told = f"{owner.name} writes {meta} ({owner.told_by})"
-            yield Found(
-                meta=meta,
-                position=next(iter(codes.values())),
-                message=f"{told}: an edit of it does not last, as {', '.join(codes)} would have it",
-                remedy=f"{owner.change}, and mend it there",
-            )
-
-
 def read_from_a_twin(subject: Subject) -> Iterator[Found]:
     """A port whose value is read from another port of the same number, which stands before it."""
     for service in (*subject.inventory.services, *subject.inventory.service_imports):
@@ -238,24 +218,10 @@ def _at(row: Coverage, text: str, **more: object) -> Found:
     return Found(meta=row.meta, position=row.declared_at, message=text, **facts)  # type: ignore[arg-type]
 
 
-# The checks that ask for another declaration.
-_MENDED = {
-    "AP001": routes.hint_missing,
-    "AP002": nonstandard_grpc,
-    "AP003": near_miss,
-    "AP010": routes.unsupported,
-    "AP012": routes.opaque_behind_http,
-    "AP017": routes.websocket_on_grpc,
-    "AP019": import_unheard,
-    "AP021": backend_vocabulary,
-    "AP022": routes.value_on_l4,
-    "AP032": read_from_a_twin,
-}
 CHECKS = {
     "AP002": nonstandard_grpc,
     "AP003": near_miss,
     "AP019": import_unheard,
     "AP021": backend_vocabulary,
-    "AP029": owned_elsewhere,
     "AP032": read_from_a_twin,
 }

@@ -6,16 +6,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from protocol_analysis.coverage import Coverage
 from protocol_analysis.findings.finding import Found
 from protocol_analysis.findings.subject import (
     Subject,
     backend_key,
     grpc_asked,
+    is_standard,
     port_key,
     port_name,
 )
 from protocol_analysis.model import values_of
-from protocol_analysis.portability import meanings
+from protocol_analysis.portability import Meaning, meanings
 from protocol_analysis.readings import who, word_of
 from protocol_analysis.resolution import ASSUMED, Resolution
 from protocol_analysis.speaking import rules_of
@@ -163,7 +165,8 @@ def _is_fixed(answer: Resolution) -> bool:
 
 
 def unsupported(subject: Subject) -> Iterator[Found]:
-    """A value that another gateway refuses, or takes otherwise than it was meant."""
+    """A value that another gateway or a mesh refuses, or takes otherwise than it was meant."""
+    yield from _unread_by_meshes(subject)
     for answer in subject.answers:
         if subject.is_envoy_gateway(answer) or answer.mesh or answer.route.kind not in L7:
             continue
@@ -178,7 +181,8 @@ def unsupported(subject: Subject) -> Iterator[Found]:
         elif answer.sent and meant:
             if not meant.is_met(answer):
                 # That TLS is not begun, or that bytes are meant, has a rule of its own.
-                if not _says_tls_in_vain(subject, answer) and not _is_opaque(answer):
+                told = _says_tls_in_vain(subject, answer) or _is_opaque(answer)
+                if not told and not _is_well(answer, meant):
                     text = f"{spoken}, which is not what {value} says"
                     yield _of_reference(answer, text, grade="otherwise")
             elif meant.use == "websocket" and not subject.recognises(answer):
@@ -187,6 +191,43 @@ def unsupported(subject: Subject) -> Iterator[Found]:
             elif listener := _without_tls(subject, answer):
                 text = f"behind listener {listener}, which has no TLS, it does not speak {value}"
                 yield _of_reference(answer, f"{who(answer)}: {text}", grade="behind HTTP")
+
+
+def _is_well(answer: Resolution, meant: Meaning) -> bool:
+    """Whether http is no harm: the client's own protocol to a port that says so, or a GRPCRoute's.
+
+    What a GRPCRoute, or both kinds of routes, make of http has rules of its own.
+    """
+    spoken = {"HTTPRoute": "client", "GRPCRoute": "h2"}.get(answer.route.kind)
+    return meant.use == "http" and not meant.tls and answer.upstream == spoken
+
+
+def _unread_by_meshes(subject: Subject) -> Iterator[Found]:
+    """HTTP/2 as Kubernetes has it, of which a mesh makes something else, whatever leads there."""
+    for row in subject.ports:
+        meant = meanings()[str(row.app_protocol)] if is_standard(row.app_protocol) else None
+        if meant is None or meant.upstream != "h2":
+            continue
+        for answer in (row.resolution, *row.readings):
+            wrong = answer.mesh and answer.sent and not meant.is_met(answer)
+            if wrong and not _is_annotated(subject, row, answer):
+                spoken = f"{who(answer)} speaks {word_of(answer)} to {row.meta}:{row.port}"
+                yield Found(
+                    meta=row.meta,
+                    position=row.declared_at,
+                    message=f"{spoken}, which is not what {row.app_protocol} says",
+                    by=who(answer),
+                    grade="otherwise",
+                    key=f"{row.port} {row.app_protocol}",
+                    declares=row.meta,
+                )
+
+
+def _is_annotated(subject: Subject, row: Coverage, answer: Resolution) -> bool:
+    """Whether HTTP/2 is told to Kuma by an annotation, by which it goes where it knows no value."""
+    clues = subject.clues.get((row.meta, row.port), ())
+    told = (clue.fact.upstream == "h2" for clue in clues if clue.clue.id == "kuma-protocol")
+    return answer.implementation == "kuma" and any(told)
 
 
 def _without_tls(subject: Subject, answer: Resolution) -> str:
@@ -319,5 +360,4 @@ CHECKS = {
     "AP017": websocket_on_grpc,
     "AP018": websocket_unheard,
     "AP022": value_on_l4,
-    "AP023": h2c_with_tls,
 }

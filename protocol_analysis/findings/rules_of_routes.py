@@ -24,7 +24,9 @@ def mixed_protocols(subject: Subject) -> Iterator[Found]:
             if answer.upstream == "h2" and not wanted:
                 others = [port_name(a) for a in sent if a.protocol in _HTTP2]
                 text = f"{port_name(answer)} is spoken HTTP/2 here because of {', '.join(others)}"
-                yield _at(answer, text, "turned")
+                # Most servers with TLS have both; alone the two ends would have agreed by ALPN.
+                text += "; over TLS it fails unless the backend takes HTTP/2" if answer.tls else ""
+                yield _at(answer, text, "turned over TLS" if answer.tls else "turned")
         if sent and sent[0].implementation == "nginx-gateway-fabric":
             yield from _fallen_back(sent)
 
@@ -80,6 +82,7 @@ def _at(answer: Resolution, text: str, grade: str) -> Found:
         by=who(answer),
         grade=grade,
         key=f"{answer.ref.role} {backend_key(answer)}",
+        declares=answer.route,
     )
 
 

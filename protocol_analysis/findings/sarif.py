@@ -94,7 +94,7 @@ def _result(finding: Finding, index: int, known_by: str, root: Path) -> Mapping[
         "ruleId": finding.code,
         "ruleIndex": index,
         "level": _LEVELS[finding.severity],
-        "message": {"text": _text(f"{finding.message}\nremedy: {finding.remedy}")},
+        "message": {"text": _text(finding.message, f"remedy: {finding.remedy}")},
         "locations": [
             {
                 **_location(finding.position, root),
@@ -109,7 +109,10 @@ def _result(finding: Finding, index: int, known_by: str, root: Path) -> Mapping[
         ],
         "partialFingerprints": {_FINGERPRINT: known_by},
         "suppressions": suppressions,
-        "properties": {"reader": str(finding.by), "cluster": printable(finding.meta.cluster or "")},
+        "properties": {
+            "reader": printable(str(finding.by)),
+            "cluster": printable(finding.meta.cluster or ""),
+        },
     }
 
 
@@ -143,12 +146,12 @@ def uri(file: str, root: Path = Path()) -> str:
     return f"file://{path}" if seen == whole else path
 
 
-def _text(text: str) -> str:
-    r"""A message: its lines, no link, no control character. A manifest's text is never a link.
+def _text(*lines: str) -> str:
+    r"""A message of some lines: no link, no line break and no control character of a manifest's.
 
-    >>> _text(r"\[a](b)"), _text(r"[a] \(b)")
-    ('\\\\\\[a\\](b)', '[a] \\(b)')
+    >>> _text(r"\[a](b)"), _text(r"[a] \(b)", "c")
+    ('\\\\\\[a\\](b)', '[a] \\(b)\nc')
     """
-    lines = "\n".join(map(printable, text.split("\n")))
+    text = "\n".join(map(printable, lines))
     # Without a link nothing is escaped: not every viewer takes the backslashes away.
-    return _MARKUP.sub(r"\\\g<0>", lines) if "](" in lines else lines
+    return _MARKUP.sub(r"\\\g<0>", text) if "](" in text else text

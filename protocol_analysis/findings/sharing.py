@@ -79,6 +79,7 @@ def one_pod_port(subject: Subject) -> Iterator[Found]:
                     message=f"one port of the pods is several protocols to {by}: {said}",
                     by=by,
                     key=str(row.port),
+                    declares=row.meta,
                 )
 
 
@@ -148,6 +149,8 @@ def _of_port(answer: Resolution, text: str, grade: str) -> Found:
         by=who(answer),
         grade=grade,
         key=str(answer.ref.port),
+        # Where each route is spoken to by its kind there is nothing to mend.
+        declares=answer.target if grade != "apart" else None,
     )
 
 

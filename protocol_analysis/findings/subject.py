@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
@@ -13,6 +13,8 @@ from typing import Any
 from protocol_analysis.attaching import Attaching, Attachment
 from protocol_analysis.coverage import Coverage, coverage
 from protocol_analysis.evidence import Evidence, evidence
+from protocol_analysis.findings.finding import Found
+from protocol_analysis.findings.meshed import Meshed
 from protocol_analysis.model import (
     Inventory,
     Meta,
@@ -24,9 +26,11 @@ from protocol_analysis.model import (
     values_of,
 )
 from protocol_analysis.policies import Gateway, GatewayClass, ListenerSet, RouteMatch
+from protocol_analysis.portability import meanings
 from protocol_analysis.readers import Reader, all_readers, base_of, gateway_of, reader_of
 from protocol_analysis.readings import resolve, who
 from protocol_analysis.resolution import Resolution
+from protocol_analysis.resolver import SERVICES
 from protocol_analysis.rows import Rules
 from protocol_analysis.scope import Scope
 from protocol_analysis.sheets import rows_of
@@ -53,19 +57,58 @@ class Subject:
     ) -> None:
         self.inventory = with_known_classes(inventory)
         self.reader = reader_of(implementation, release)
-        self.meshes = all_readers(meshes, mesh=True)
+        self._declared = all_readers(meshes, mesh=True)
+        self.meshed = Meshed(self.inventory, self.reader, self._declared)
+        self._found: dict[Check, tuple[Found, ...]] = {}
+
+    def found(self, check: Check) -> tuple[Found, ...]:
+        """What a check finds here, which is looked for once."""
+        if check not in self._found:
+            self._found[check] = tuple(map(self.meshed.assuming, check(self)))
+        return self._found[check]
+
+    @property
+    def meshes(self) -> tuple[Reader, ...]:
+        """The meshes that read some of it: that are declared, and that marks tell of."""
+        return (*self._declared, *self.meshed.readers)
 
     @cached_property
     def answers(self) -> list[Resolution]:
         """Every backend reference, read by its own implementation."""
-        reader = self.reader
-        return resolve(self.inventory, reader.implementation, reader.release, self.meshes)
+        found = self._resolved(self._declared)
+        # Inside a mesh the first that is declared reads; else one that marks tell of.
+        if not self._declared and any(answer.outcome == "mesh" for answer in found):
+            for by in self.meshed.readers:
+                found = [
+                    theirs if ours.outcome == "mesh" and self._is_inside(by, ours.route) else ours
+                    for ours, theirs in zip(found, self._resolved((by,)), strict=True)
+                ]
+        return found
+
+    def _resolved(self, meshes: Sequence[Reader]) -> list[Resolution]:
+        return resolve(self.inventory, self.reader.implementation, self.reader.release, meshes)
+
+    def _is_inside(self, by: Reader, route: Meta) -> bool:
+        """Whether marks tell that a mesh reads a Service that is a parent of a route."""
+        parents = (p for p in self.routes[route].parents if (p.group, p.kind) in SERVICES)
+        found = (each for p in parents for each in self.scope.nearest(route, *name_of(p)))
+        return any(self.meshed.read(by, each.meta) for each in found)
 
     @cached_property
     def ports(self) -> list[Coverage]:
         """Every backend port, as the chosen implementation reads it."""
         reader = self.reader
-        return coverage(self.inventory, reader.implementation, reader.release, self.meshes)
+        rows = coverage(self.inventory, reader.implementation, reader.release, self.meshes)
+        if not self.meshed.readers:
+            return rows
+        # A mesh that marks tell of reads the Services that are marked, and no other.
+        return [
+            replace(
+                row,
+                readings=tuple(r for r in row.readings if self.meshed.read(who(r), row.meta)),
+            )
+            for row in rows
+        ]
 
     @cached_property
     def scope(self) -> Scope:
@@ -190,6 +233,9 @@ class Subject:
         return bool(matches) and all(map(grpc_asked, matches))
 
 
+Check = Callable[[Subject], Iterator[Found]]
+
+
 def grpc_asked(match: RouteMatch) -> str:
     """What a rule matches, if gRPC: a service or method by its path, or its content type.
 
@@ -248,6 +294,15 @@ def backend_key(answer: Resolution) -> str:
     """The backend of a reference by its names, for what tells findings apart."""
     ref = answer.ref
     return f"{ref.kind} {ref.namespace}/{ref.name}:{ref.port}"
+
+
+def is_standard(value: object) -> bool:
+    """Whether a value is one of those that Kubernetes has itself.
+
+    >>> is_standard("kubernetes.io/h2c"), is_standard("kubernetes.io/grpc"), is_standard(None)
+    (True, False, False)
+    """
+    return isinstance(value, str) and value.startswith("kubernetes.io/") and value in meanings()
 
 
 def port_name(answer: Resolution) -> str:

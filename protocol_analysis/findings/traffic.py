@@ -122,7 +122,8 @@ def _upgrades(match: RouteMatch) -> bool:
 
 
 def _of_policy(policy: Policy, text: str, grade: str = "") -> Found:
-    return Found(meta=policy.meta, position=policy.meta.position, message=text, grade=grade)
+    meta = policy.meta
+    return Found(meta=meta, position=meta.position, message=text, grade=grade, declares=meta)
 
 
 CHECKS = {

@@ -36,6 +36,7 @@ from protocol_analysis.manifests.policies import (
     route_filter,
     tls_policy,
     traffic_policy,
+    wanted_of,
 )
 from protocol_analysis.manifests.referrers import extension_policy, security_policy, telemetry
 from protocol_analysis.manifests.tree import Mapping, Node, Sequence
@@ -194,11 +195,14 @@ def _parent(node: Node, source: Source, namespace: str) -> ObjectRef:
 def _gateway(node: Mapping, source: Source, group: str, kind: str) -> Gateway:
     meta = meta_of(node, source, group, kind)
     proxy = get(node, "spec", "infrastructure", "parametersRef")
+    allowed = get(node, "spec", "allowedListeners", "namespaces")
     return Gateway(
         meta=meta,
         class_name=text(get(node, "spec", "gatewayClassName")),
         listeners=listeners_of(node, source),
         proxy=None if absent(proxy) else object_ref(proxy, meta.namespace),
+        sets_from=text(get(allowed, "from"), "None"),
+        of_namespace=wanted_of(get(allowed, "selector")),
     )
 
 

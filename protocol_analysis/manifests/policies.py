@@ -69,13 +69,14 @@ def _selector(node: Node) -> Selector:
     return Selector(
         group=text(get(node, "group"), GATEWAY_API),
         kind=text(get(node, "kind")),
-        wanted=_wanted(node),
+        wanted=wanted_of(node),
         namespaces=text(get(node, "namespaces", "from"), "Same"),
-        of_namespace=_wanted(get(node, "namespaces", "selector")),
+        of_namespace=wanted_of(get(node, "namespaces", "selector")),
     )
 
 
-def _wanted(node: Node | None) -> tuple[Wanted, ...]:
+def wanted_of(node: Node | None) -> tuple[Wanted, ...]:
+    """What a label selector wants."""
     labels = [Wanted(key=key, values=(value,)) for key, value in pairs(get(node, "matchLabels"))]
     expressions = [
         Wanted(
@@ -152,11 +153,13 @@ def route_filter(node: Mapping, source: Source, group: str, kind: str) -> Policy
 
 
 def proxy(node: Mapping, source: Source, group: str, kind: str) -> Policy:
-    """An EnvoyProxy: the ALPN protocols it offers to backends, and which of them routes share."""
+    """An EnvoyProxy: the ALPN protocols it offers to backends, and what is served together."""
     shared = get(node, "spec", "mergeBackends")
+    merges = is_true(get(node, "spec", "mergeGateways"))
     alpn = texts(get(node, "spec", "backendTLS", "alpnProtocols"))
-    found = _policy(node, source, group, kind, {"mergeBackends": not absent(shared)}, alpn)
-    wanted = _wanted(get(shared, "selector"))
+    says = {"mergeBackends": not absent(shared), "mergeGateways": merges}
+    found = _policy(node, source, group, kind, says, alpn)
+    wanted = wanted_of(get(shared, "selector"))
     return replace(found, selectors=(Selector(group="", kind="", wanted=wanted),))
 
 
@@ -171,7 +174,7 @@ def listeners_of(node: Mapping, source: Source) -> tuple[Listener, ...]:
             hostname=text(get(item, "hostname")),
             kinds=tuple(text(get(k, "kind")) for k in items(get(item, "allowedRoutes", "kinds"))),
             takes_from=text(get(item, "allowedRoutes", "namespaces", "from"), "Same"),
-            of_namespace=_wanted(get(item, "allowedRoutes", "namespaces", "selector")),
+            of_namespace=wanted_of(get(item, "allowedRoutes", "namespaces", "selector")),
             certificates=tuple(
                 object_ref(named, namespace, kind="Secret")
                 for named in items(get(item, "tls", "certificateRefs"))

@@ -1,7 +1,8 @@
 """Objects → what stands behind a port: pods and their probes, selectors, annotations, Ingresses.
 
 It tells something beside the point, so what cannot be read of it is passed over in silence. Pods
-hold secrets (environment, arguments): nothing of them is kept but labels, images, ports and probes.
+hold secrets (environment, arguments): nothing of them is kept but labels, images, ports, probes,
+and the folders that certificates are mounted in.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ _SETTINGS = ("sessionAffinity", "internalTrafficPolicy", "trafficDistribution", 
 _HIGHEST = 65_535
 _LONGEST = 4_096  # no list of ports is as long
 _COMMAND = 64  # arguments of a probe's command, at most
+_DRIVER = "csi.cert-manager.io"
+_CERTIFICATES = {"tls", "cert", "certs", "certificate", "certificates"}  # words in a Secret's name
 _ADDRESS = re.compile(r"--?addr(?:=|\Z)(.{0,300})")
 
 
@@ -89,6 +92,7 @@ def workload(node: Mapping, source: Source, group: str, kind: str) -> Workload:
     template = get(node, *_POD_TEMPLATES.get(kind, ("spec", "template")))
     pod = get(template, "spec")
     containers = items(get(pod, "containers"))
+    certificates = frozenset(_with_certificates(items(get(pod, "volumes"))))
     # A sidecar is an init container that goes on.
     sidecars = [
         c for c in items(get(pod, "initContainers")) if text(get(c, "restartPolicy")) == "Always"
@@ -98,11 +102,36 @@ def workload(node: Mapping, source: Source, group: str, kind: str) -> Workload:
         images=tuple(text(get(item, "image")) for item in containers if kind == "Deployment"),
         labels=pairs(get(template, "metadata", "labels")),
         annotations=telling(get(template, "metadata")),
-        containers=tuple(_container(item, source) for item in (*containers, *sidecars)),
+        containers=tuple(
+            _container(item, source, certificates) for item in (*containers, *sidecars)
+        ),
     )
 
 
-def _container(node: Node, source: Source) -> Container:
+def _with_certificates(volumes: list[Node]) -> Iterator[str]:
+    """The volumes that a certificate and its key are in, by name.
+
+    A Secret, alone or among others, that is named so or of which that pair is taken; or the volume
+    of cert-manager's CSI driver. A ConfigMap holds no key: what is in one is for clients.
+    """
+    for volume in volumes:
+        parts = [get(volume, "secret")]
+        parts += [get(each, "secret") for each in items(get(volume, "projected", "sources"))]
+        driver = text(get(volume, "csi", "driver"))
+        if driver.endswith(_DRIVER) or any(_is_certificate(part) for part in parts if part):
+            yield text(get(volume, "name"))
+
+
+def _is_certificate(secret: Node) -> bool:
+    name = text(get(secret, "secretName")) or text(get(secret, "name"))
+    keys = {text(get(item, "key")) for item in items(get(secret, "items"))}
+    words = set(re.split(r"[-.]", name.casefold()[:_LONGEST]))
+    # That of an authority is for the other side.
+    named = bool(words & _CERTIFICATES) and "ca" not in words and not keys
+    return named or keys >= {"tls.crt", "tls.key"}
+
+
+def _container(node: Node, source: Source, certificates: frozenset[str]) -> Container:
     return Container(
         ports=tuple(
             ContainerPort(
@@ -118,6 +147,11 @@ def _container(node: Node, source: Source) -> Container:
             for name in _PROBES
             if (asked := get(node, name)) is not None
             for found in _probe(asked, source)
+        ),
+        certificates=tuple(
+            text(get(mount, "mountPath"))
+            for mount in items(get(node, "volumeMounts"))
+            if text(get(mount, "name")) in certificates
         ),
     )
 

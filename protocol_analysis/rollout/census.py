@@ -244,9 +244,8 @@ class _Counter:
 
     def _meshes(self, service: Service, port: ServicePort, calls: str) -> Iterator[Consumer]:
         told = dict.fromkeys(self.declared, "declared")
-        for mesh, mark in self.marked.of(service.meta).items():
-            if not any(each.implementation == mesh for each in self.declared.values()):
-                told[mesh] = mark
+        declared = {each.implementation for each in self.declared.values()}
+        told |= self.marked.of(service.meta, declared)
         called = (service.meta.world, *name_of(service.meta)) in self.called
         kind = "GRPCRoute" if called else "HTTPRoute"
         for name, mark in told.items():
