@@ -100,15 +100,15 @@ class Service:
     """A Service, or a ServiceImport: both carry `appProtocol` port by port.
 
     `prefer_local`: it asks for its traffic to stay in the zone. `asks` is what its import gets, or
-    what an import says: type, "" where that is not said, and session affinity. `derived` names
-    the Service that stands for a ServiceImport.
+    what an import says, in the order of `merging.WHOLE`. `derived` names the Service that stands
+    for a ServiceImport.
     """
 
     meta: Meta
     ports: tuple[ServicePort, ...] = ()
     type: str = ""
     prefer_local: bool = False
-    asks: tuple[str, str] = ("ClusterSetIP", "None")
+    asks: tuple[str, ...] = ("ClusterSetIP", "None", "", "Cluster", "")
     derived: str = ""
 
 

@@ -23,7 +23,7 @@ from protocol_analysis.model import (
     name_of,
 )
 from protocol_analysis.readers import Reader, all_readers, everyone
-from protocol_analysis.readings import ITS_SERVICE, alone, word_of
+from protocol_analysis.readings import STANDS, alone, word_of
 from protocol_analysis.resolution import Resolution
 from protocol_analysis.resolver import TRANSPORTS
 from protocol_analysis.rules import ruleset
@@ -236,7 +236,7 @@ def _with_tls(meant: Meaning, answers: Sequence[Resolution]) -> Meaning | None:
 
 def _is_met(meant: Meaning | None, answer: Resolution) -> bool | None:
     """Whether what is spoken was meant; None where nobody can tell."""
-    unknown = meant is None or answer.deciding.row == ITS_SERVICE
+    unknown = meant is None or answer.deciding.row in STANDS
     return None if unknown or meant is None else meant.is_met(answer)
 
 

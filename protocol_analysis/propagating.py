@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 from protocol_analysis.arguments import add_input, add_output, say
@@ -12,7 +13,8 @@ from protocol_analysis.multicluster.controllers import KEP, controllers
 from protocol_analysis.multicluster.disagreeing import SEVERITIES
 from protocol_analysis.multicluster.fleets import read_fleet
 from protocol_analysis.multicluster.ordering import safe_order
-from protocol_analysis.multicluster.propagation import propagation
+from protocol_analysis.multicluster.propagation import NO_IMPORT, NO_PORT, propagation
+from protocol_analysis.multicluster.steps import applied
 from protocol_analysis.reading import Cluster
 from protocol_analysis.running import FAILED, finish, inputs_of
 
@@ -67,7 +69,8 @@ def _run(options: argparse.Namespace) -> int:
 def _propagated(clusters: Sequence[Cluster], options: argparse.Namespace) -> Printed:
     """One row per exported port, cluster and side."""
     rows: list[Row] = [row.as_dict() for row in propagation(clusters, options.controller)]
-    ports = {(row["namespace"], row["name"], row["port"], row["transport"]) for row in rows}
+    there = [row for row in rows if row["wire"] not in (NO_IMPORT, NO_PORT)]
+    ports = {(row["namespace"], row["name"], row["port"], row["transport"]) for row in there}
     apart = [row for row in rows if row["disagreements"] or not row["agrees"]]
     faults = sum(len(row["disagreements"]) for row in apart)
     say(f"{len(ports)} exported ports in {len(clusters)} clusters, {faults} disagreements")
@@ -79,6 +82,10 @@ def _order(clusters: Sequence[Cluster], options: argparse.Namespace) -> Printed:
     steps = safe_order(clusters, options.to, options.controller)
     if stuck := sum(bool(step.blocked) for step in steps):
         say(f"no safe order was found for {stuck} steps: each parts what it names")
+    after = reduce(applied, (step for step in steps if not step.blocked), list(clusters))
+    if left := sum(len(row.faults) for row in propagation(after, options.controller)):
+        then = "after the steps" if len(steps) > stuck else "as they are; no step was found"
+        say(f"{left} disagreements are left {then}: `propagation` tells each")
     return [step.as_dict() for step in steps], PROPAGATION_ORDER, {}, tuple(PROPAGATION_ORDER)
 
 

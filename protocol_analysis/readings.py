@@ -202,7 +202,7 @@ def word_of(answer: Resolution) -> str:
     `its Service`: a ServiceImport is taken, and the Service behind it read, which is not at hand.
     """
     if not answer.sent:
-        return UNSENT[answer.deciding.row == ITS_SERVICE]
+        return UNSENT[answer.deciding.row in STANDS]
     word = "differs" if answer.by_gateway else answer.upstream or "unknown"
     return f"{word}+tls" if answer.tls else word
 
@@ -218,7 +218,8 @@ def who(answer: Resolution) -> Reader:
     return Reader(implementation=answer.implementation, release=answer.release, mesh=answer.mesh)
 
 
-ITS_SERVICE = "its-service"  # the row of a reason: it stands for a Service that is not at hand
+# The rows of reasons: it stands for a Service that is not at hand, of its name or derived from it.
+ITS_SERVICE, ITS_DERIVED = STANDS = ("its-service", "its-derived")
 
 
 def alone(
@@ -275,5 +276,6 @@ def _against(
     found = resolver.scope.nearest(meta, *named)
     if len(found) == 1:
         return resolver.against(route, ref, found[0], []), found[0]
-    stands = Reason(ITS_SERVICE, taken.text, taken.source)
+    row = ITS_DERIVED if taken.choice == "derived" else ITS_SERVICE
+    stands = Reason(row, taken.text, taken.source)
     return resolver.answer(route, ref, [stands], target=meta), target

@@ -119,7 +119,7 @@ class _Speaker:
             release = f"{self.rules.implementation} {self.rules.release}"
             missing = _note("not-watched", f"{release} does not watch {names}")
         if missing:
-            return [a if a.outcome in _OTHERS else _passed_over(a, missing) for a in answers]
+            return [a if a.outcome in _OTHERS else passed_over(a, missing) for a in answers]
         answers = [self.served(answer) for answer in answers]
         if not any(answer.sent for answer in answers):
             return list(answers)
@@ -149,7 +149,7 @@ class _Speaker:
             return answer
         definitions = self.definitions.get((target.world, target.group, target.kind), [])
         missing = unserved(target, definitions, self.wires)
-        return _passed_over(answer, missing) if missing else answer
+        return passed_over(answer, missing) if missing else answer
 
     def is_ours(self, where: Attachment) -> bool:
         classes = self.classes(where)
@@ -322,8 +322,14 @@ def _together(answer: Resolution, told: Sequence[_Told], caveats: Sequence[Reaso
     return replace(answer, reasons=tuple(dict.fromkeys([*reasons, *caveats])), **facts)
 
 
-def _passed_over(answer: Resolution, missing: Reason) -> Resolution:
-    """A reference of a route that the release does not see."""
+def passed_over(answer: Resolution, missing: Reason) -> Resolution:
+    """A reference that leads nowhere, since the release does not see its route or its object.
+
+    >>> from protocol_analysis import load, resolve
+    >>> answer = resolve(load("data/sample"), release="v1.8.3")[0]
+    >>> passed_over(answer, answer.deciding).sent
+    False
+    """
     return replace(
         answer, protocol=None, force_http1=False, tls=False, sent=False, reasons=(missing,)
     )

@@ -284,6 +284,29 @@ def _policy(turn: Turn) -> str:
     return cluster
 
 
+def turned(turn: Turn) -> None:
+    """A neighbour in the rule says HTTP/2, and both are one Envoy cluster."""
+    turn.all_say("http")
+    cluster, name = turn.importer(), f"{turn.of.name}-beside"
+    ports = [{"name": "main", "port": 8080, "appProtocol": H2C}]
+    turn.objects[cluster, "Service", name] = an_object(
+        "v1", "Service", name, turn.of.name, spec={"ports": ports}
+    )
+    route = a_route(turn.of, "HTTPRoute")
+    route["metadata"]["name"] = "together"
+    route["spec"]["rules"][0]["backendRefs"].append({"name": name, "port": 8080})
+    turn.objects[cluster, "HTTPRoute to both", name] = route
+    turn.has("turned", cluster, error=True)
+
+
+def unknown_port(turn: Turn) -> None:
+    cluster = turn.importer()
+    turn.objects[cluster, "HTTPRoute to 7001", turn.of.name] = a_route(
+        turn.of, "HTTPRoute", port=7001
+    )
+    turn.has("missing port", cluster, 7001, error=True)
+
+
 def derived_lost(turn: Turn) -> None:
     """The Service that a controller made of the import has no value; whoever means it is misled."""
     turn.all_say(H2C)
@@ -343,7 +366,7 @@ FAULTS: dict[str, Callable[[Turn], None]] = {
         *(name_and_value, lost, edited, renamed, nameless, missing_import, orphan_import),
         *(import_that_is_nowhere, missing_port, port_of_no_export, dead_import, lost_and_dead),
         *(dead_beside_udp, unread_import, release_skew, name_and_skew, tls, lost_beside_tls),
-        *(derived_lost, mirror_lost, no_service, external_name, ambiguous),
+        *(turned, unknown_port, derived_lost, mirror_lost, no_service, external_name, ambiguous),
     )
 }
 

@@ -75,7 +75,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "multicluster": {
         *CORE,
         *("sheets", "readers", "readings", "speaking", "coverage", "reading", "rulebook"),
-        *("attaching", "manifests"),
+        *("attaching", "manifests", "policies", "wiring"),
     },
     "stories": {*CORE, "edits", "readings", "compare", "upgrade", "reading"},
     "explain": {*CORE, "readings", "proof"},

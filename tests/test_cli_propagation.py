@@ -58,7 +58,7 @@ def lost(tmp_path: Path) -> Path:
 
 
 def test_rows_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["propagation", *BOTH, "-o", "json"]) == 0
+    assert main(["propagation", *BOTH, "-o", "json"]) == 1
     out = capsys.readouterr()
     rows = json.loads(out.out)
     (west,) = (
@@ -70,13 +70,13 @@ def test_rows_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     (fault,) = west["disagreements"]
     assert (fault["kind"], fault["code"], fault["severity"]) == ("dead import", "AP019", "warning")
     assert fault["position"]["file"].endswith("west/imports.yaml")
-    assert out.err == "14 exported ports in 2 clusters, 5 disagreements\n"
+    assert out.err == "14 exported ports in 2 clusters, 6 disagreements\n"
 
 
 def test_csv_has_the_same_columns_whatever_the_rows(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert main(["propagation", *BOTH, "-o", "csv"]) == 0
+    assert main(["propagation", *BOTH, "-o", "csv"]) == 1
     reader = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert tuple(reader.fieldnames or ()) == PROPAGATION_FIELDS
     assert main(["propagation", str(tmp_path), "-o", "csv"]) == 0
@@ -85,7 +85,7 @@ def test_csv_has_the_same_columns_whatever_the_rows(
 
 @pytest.mark.parametrize("output", ["table", "wide", "jsonl", "markdown", "yaml"])
 def test_other_formats(output: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["propagation", *BOTH, "-o", output]) == 0
+    assert main(["propagation", *BOTH, "-o", output]) == 1
     assert "dead import" in capsys.readouterr().out
 
 
@@ -105,11 +105,13 @@ def test_clusters_that_nobody_named_are_said(
     assert "folder" not in capsys.readouterr().err
 
 
-def test_status_of_warnings(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["propagation", *BOTH]) == 0
-    assert main(["propagation", *BOTH, "--fail-on", "warning"]) == 1
+def test_status_of_warnings(lost: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without its route the import is spoken to by nobody."""
+    (lost / "b" / "all.yaml").write_text(ERROR.partition("---")[2], encoding="utf-8")
+    assert main(["propagation", str(lost)]) == 0
+    assert main(["propagation", str(lost), "--fail-on", "warning"]) == 1
     with pytest.raises(SystemExit, match="2"):
-        main(["propagation", *BOTH, "--fail-on", "everything"])
+        main(["propagation", str(lost), "--fail-on", "everything"])
     assert "choose from" in capsys.readouterr().err
 
 

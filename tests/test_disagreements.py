@@ -48,7 +48,7 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
             "b": [service(port(81, name="p")), export(T2)],
             "c": [imported(port(80, name="p")), route(number=81)],
         },
-        [("b", "conflict", "error", "port", "1 references of routes lead nowhere: the import lea")],
+        [("b", "conflict", "error", "port", "1 reference leads nowhere: the import lea")],
     ),
     "a port that one export lacks": (
         {
@@ -147,7 +147,43 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
             "a": [service(port(80, "grpc")), export(T1)],
             "c@istio:1.26": [imported(port(80)), route()],
         },
-        [("c", "lost", "error", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken where h2 is")],
+        [
+            ("c", "lost", "warning", "appProtocol", "nothing: HTTPRoute shop/r leads to a Service"),
+            (
+                "c",
+                "unread import",
+                "warning",
+                "appProtocol",
+                "HTTPRoute shop/r leads to a Service t",
+            ),
+        ],
+    ),
+    "a port that the Service which Istio reads does not have": (
+        {
+            "a": [service(port(80), port(81)), export(T1)],
+            "c@istio:1.26": [
+                *(service(port(81)), export(T2), imported(port(80), port(81)), route()),
+            ],
+        },
+        [
+            ("c", "unequal ports", "warning", "port", "no request to it reaches the pods of c"),
+            ("c", "missing port", "error", "port", "HTTPRoute shop/r leads nowhere: http/1.1 is"),
+        ],
+    ),
+    "UDP to an import that no gateway reads there": (
+        {
+            "a": [service(port(53, protocol="UDP")), export(T1)],
+            "c@cilium:v1.16.0": [imported(port(53, protocol="UDP")), route("UDPRoute", 53)],
+        },
+        [
+            (
+                "c",
+                "unread import",
+                "error",
+                "appProtocol",
+                "UDPRoute shop/r leads nowhere: udp is me",
+            )
+        ],
     ),
     "a port of an import without a name": (
         {
@@ -202,7 +238,7 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
             ],
         },
         [
-            ("c", "missing port", "error", "port", "1 references of routes lead nowhere: http/1.1"),
+            ("c", "missing port", "error", "port", "1 reference leads nowhere: http/1.1"),
             ("d", "missing port", "warning", "port", "no reference leads there today"),
         ],
     ),
@@ -260,7 +296,7 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
                 "missing import",
                 "warning",
                 "metadata.name",
-                "1 references of routes lead nowhere",
+                "1 reference leads nowhere",
             )
         ],
     ),
@@ -277,7 +313,7 @@ BY_CONTROLLER: dict[str, tuple[str, dict[str, list[Object]], list[Told]]] = {
         "submariner",
         {
             "a": [service(port(80, H2C)), export(T1)],
-            "c@istio:1.26": [imported(port(80, H2C)), route()],
+            "c@cilium-app-protocol:v1.16.0": [imported(port(80, H2C)), route()],
         },
         [
             (
@@ -290,9 +326,26 @@ BY_CONTROLLER: dict[str, tuple[str, dict[str, list[Object]], list[Told]]] = {
         "cilium",
         {
             "a": [service(port(80, H2C)), export(T1)],
-            "c@istio:1.26": [imported(port(80, H2C)), route()],
+            "c@cilium-app-protocol:v1.16.0": [imported(port(80, H2C)), route()],
         },
         [],
+    ),
+    "derived by another name than Istio reads": (
+        "cilium",
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c@istio:1.26": [
+                imported(port(80, H2C), annotations=DERIVED),
+                service(port(80, H2C), name="derived-abc"),
+                route(),
+            ],
+        },
+        [
+            (
+                *("c", "unread import", "warning", "appProtocol"),
+                "HTTPRoute shop/r leads to a Service that is not at hand: h2 is meant",
+            )
+        ],
     ),
     "what no controller writes, as the exports have it": (
         "linkerd",

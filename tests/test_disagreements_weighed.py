@@ -45,6 +45,26 @@ CONTOUR = [
     gateway("web", "c"),
     route(parents=[{"name": "g"}]),
 ]
+FROM = "mirror.linkerd.io/cluster-name"
+MIRROR = {"mirror.linkerd.io/mirrored-service": "true"}
+
+
+def mirrored(name: str, value: str) -> Object:
+    return service(port(80, value), name=name, labels={"mirror.linkerd.io/exported": "true"})
+
+
+def serves(kind: str, plural: str, group: str, version: str) -> Object:
+    """A CRD that serves one version."""
+    names = {"kind": kind, "plural": plural}
+    spec = {"group": group, "names": names, "versions": [{"name": version, "served": True}]}
+    made = of("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"{plural}.{group}")
+    return {**made, "spec": spec}
+
+
+OLD_POLICIES = serves("BackendTLSPolicy", "backendtlspolicies", GATEWAY[:-3], "v1alpha3")
+NEW_IMPORTS = serves("ServiceImport", "serviceimports", MCS, "v1beta1")
+SHARED = route()
+SHARED["spec"]["rules"][0]["backendRefs"].append({"name": "y", "port": 80})
 NAMED = [service(port(80, name="grpc")), export(T2), imported(port(80, name="http")), route()]
 CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
     "a value that only GRPCRoutes hear": (
@@ -87,21 +107,6 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
             ("c", "unread import", "error", "appProtocol", "HTTPRoute shop/r leads nowhere: h2 is"),
         ],
     ),
-    "a mesh that goes by the name of a port": (
-        {
-            "a@istio:main": [service(port(80, name="http")), export(T1)],
-            "c@istio:main": [imported(port(80, name="grpc")), route()],
-        },
-        [
-            (
-                "c",
-                "edited",
-                "error",
-                "name",
-                "HTTPRoute shop/r: h2 is spoken where http/1.1 is meant",
-            )
-        ],
-    ),
     "the name of what stands for an import": (
         {"a@istio:main": [service(port(80, name="http")), export(T1)], "c@istio:main": NAMED},
         [
@@ -124,6 +129,63 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
     "the same where a port is reached by its number": (
         {"a": [service(port(80, name="http")), export(T1)], "c": NAMED},
         [("c", "conflict", "warning", "name", "nothing: a port is reached by its number")],
+    ),
+    "a neighbour in the rule": (
+        {
+            "a": [service(port(80)), export(T1)],
+            "c": [imported(port(80)), SHARED, service(port(80, H2C), name="y")],
+        },
+        [("c", "turned", "error", "", "HTTPRoute shop/r: h2 is spoken where http/1.1 is meant")],
+    ),
+    "a policy that is not seen, since its CRD serves another version": (
+        {
+            "a": [service(port(80, H2C)), export(T1), tls("Service")],
+            "c": [imported(port(80, H2C)), route(), tls(), OLD_POLICIES],
+        },
+        [("c", "tls", "error", "BackendTLSPolicy", "HTTPRoute shop/r: h2 is spoken where h2+tls")],
+    ),
+    "an import that is not seen, since its CRD serves another version": (
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c": [imported(port(80, H2C)), route(), NEW_IMPORTS],
+        },
+        [("c", "unread import", "error", "appProtocol", "HTTPRoute shop/r leads nowhere: h2 is")],
+    ),
+    "a port that one import has and another not": (
+        {
+            "a": [service(port(80, name="h")), export(T1)],
+            "b": [service(port(81, name="h")), export(T2)],
+            "c": [imported(port(80, name="h"), port(81))],
+            "d": [imported(port(80, name="h")), route(number=81)],
+        },
+        [
+            (
+                "b",
+                "conflict",
+                "error",
+                "port",
+                "1 reference leads nowhere: the import leaves the p",
+            ),
+            ("c", "missing port", "warning", "port", "no reference leads there today"),
+        ],
+    ),
+    "a port that nobody has": (
+        {
+            "a": [service(port(80)), export(T1)],
+            "c": [imported(port(80)), route(number=9999)],
+        },
+        [("c", "missing port", "error", "port", "1 reference leads nowhere: no such port")],
+    ),
+    "mirrors of one name": (
+        {
+            "c": [mirrored("a-b", "grpc")],
+            "b-c": [mirrored("a", "http")],
+            "d": [
+                service(port(80), name="a-b-c", labels=MIRROR | {FROM: "c"}),
+                route(to="Service", name="a-b-c"),
+            ],
+        },
+        [("d", "lost", "error", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken where h2 is")],
     ),
     "the value of what stands for an import": (
         {
@@ -274,6 +336,17 @@ def test_what_routes_of_other_kinds_are_spoken(tmp_path: Path) -> None:
     matrix = propagation_matrix(rows)
     assert list(matrix.loc["shop/x:80"]) == ["http/1.1", "http/1.1, h2 by GRPCRoute !"]
     assert marks_are_differences(matrix)
+
+
+def test_every_side_that_does_not_agree_is_told(tmp_path: Path) -> None:
+    """By the faults of its port, in its cluster."""
+    for at, (clusters, _) in enumerate(CASES.values()):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        rows = propagation(world(folder, clusters))
+        told_of = {(row.name, row.port, row.cluster) for row in rows if row.faults}
+        apart = [row for row in rows if not row.agrees]
+        assert all((row.name, row.port, row.cluster) in told_of for row in apart)
 
 
 def test_a_cluster_without_a_name(tmp_path: Path) -> None:

@@ -329,14 +329,18 @@ def test_conditions_beyond_ports() -> None:
     """The type and the affinity are the oldest export's; what is not valid is in no conflict."""
     west, east = two([(80, "a", None)], [(80, "a", None)])
     (service,) = east.inventory.services
-    asking = replace(service, asks=("Headless", "ClientIP"))
+    asking = replace(service, asks=("Headless", "ClientIP", "10800", "Local", "PreferClose"))
     inventory = replace(east.inventory, services=(asking,))
     (of,) = shared([west, replace(east, inventory=inventory)])
+    reasons = (
+        "TypeConflict,SessionAffinityConflict,InternalTrafficPolicyConflict,"
+        "TrafficDistributionConflict"
+    )
     assert [(c.cluster, c.type, c.status, c.reason) for c in conditions(of)] == [
         ("west", "Valid", "True", "Valid"),
-        ("west", "Conflict", "True", "TypeConflict"),
+        ("west", "Conflict", "True", reasons),
         ("east", "Valid", "True", "Valid"),
-        ("east", "Conflict", "True", "TypeConflict"),
+        ("east", "Conflict", "True", reasons),
     ]
     assert (
         "type Headless of east is overruled: the export of west is older"

@@ -157,3 +157,12 @@ def test_no_prefix_parts_routes(tmp_path: Path, drawn: list[Any]) -> None:
             then = applied(now, step)
             assert parted(requests(now), requests(then)) == [], step.action
             now = then
+
+
+@given(CLUSTERS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_side_that_does_not_agree_is_told(tmp_path: Path, drawn: list[Any]) -> None:
+    """By a fault of its port, in its cluster."""
+    rows = propagation(made_of(tmp_path, drawn))
+    told = {(row.port, row.cluster) for row in rows if row.faults}
+    assert all((row.port, row.cluster) in told for row in rows if not row.agrees)

@@ -198,8 +198,11 @@ def test_a_name_is_no_matter_of_values(tmp_path: Path) -> None:
     clusters = world(
         tmp_path,
         {
-            "a@istio:main": [service(port(80, name="http")), export()],
-            "c@istio:main": [imported(port(80, name="grpc")), route()],
+            "a@istio:main": [service(port(80, name="http")), export(T1)],
+            "c@istio:main": [
+                *(service(port(80, name="grpc")), export(T2), imported(port(80, name="http"))),
+                route(),
+            ],
         },
     )
     assert safe_order(clusters) == []
@@ -241,6 +244,27 @@ def test_a_value_that_would_turn_a_neighbour(tmp_path: Path) -> None:
     assert step.action == f"write {H2C} on ServiceImport shop/x:80"
     said = "HTTPRoute shop/r would speak h2 to Service shop/y:80 of c, not http/1.1"
     assert step.blocked == said
+
+
+def test_an_upgrade_that_would_turn_a_neighbour(tmp_path: Path) -> None:
+    """Once `grpc` is read on an import, what is plain in its rule is spoken HTTP/2 too."""
+    group = {"group": "multicluster.x-k8s.io", "kind": "ServiceImport"}
+    shared = route()
+    shared["spec"]["rules"][0]["backendRefs"].append({"name": "y", "port": 80, **group})
+    plain = [
+        each | {"metadata": each["metadata"] | {"name": "y"}}
+        for each in (service(port(80)), export(), imported(port(80)))
+    ]
+    clusters = world(
+        tmp_path,
+        {
+            "a": [service(port(80, "grpc")), export(), *plain[:2]],
+            "c@envoy-gateway:v1.8.3": [imported(port(80, "grpc")), plain[2], shared],
+        },
+    )
+    steps = safe_order(clusters, "v1.9.0")
+    said = "HTTPRoute shop/r would speak h2 to ServiceImport shop/y:80 of c, not http/1.1"
+    assert {step.blocked for step in steps} == {said}
 
 
 def test_a_value_that_turns_a_neighbour_to_what_is_meant(tmp_path: Path) -> None:

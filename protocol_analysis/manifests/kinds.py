@@ -86,13 +86,18 @@ def _service(node: Mapping, source: Source, group: str, kind: str) -> Service:
     )
 
 
-def _asks(node: Mapping, kind: str) -> tuple[str, str]:
-    """Of a Service what its import gets; of a ServiceImport what it says, its type or ""."""
-    headless = text(get(node, "spec", "clusterIP")) == "None"
-    of = "Headless" if headless else "ClusterSetIP"
+def _asks(node: Mapping, kind: str) -> tuple[str, ...]:
+    """Of a Service what its import gets; of a ServiceImport what it says, "" where it does not."""
+    affinity = text(get(node, "spec", "sessionAffinity")) or "None"
+    timeout = text(get(node, "spec", "sessionAffinityConfig", "clientIP", "timeoutSeconds"))
+    policy = text(get(node, "spec", "internalTrafficPolicy"))
+    distribution = text(get(node, "spec", "trafficDistribution"))
     if kind == "ServiceImport":
-        of = text(get(node, "spec", "type"))
-    return of, text(get(node, "spec", "sessionAffinity")) or "None"
+        return text(get(node, "spec", "type")), affinity, timeout, policy, distribution
+    headless = text(get(node, "spec", "clusterIP")) == "None"
+    timeout = (timeout or "10800") if affinity == "ClientIP" else ""
+    of = "Headless" if headless else "ClusterSetIP"
+    return of, affinity, timeout, policy or "Cluster", distribution
 
 
 _ADDRESSES = {"ip": "IP", "fqdn": "FQDN", "unix": "UDS"}

@@ -9,7 +9,7 @@ nothing. A Service that is mirrored is an export with imports of its own: `mirro
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from protocol_analysis.model import Inventory, Meta, Position, Service, ServicePort
@@ -63,9 +63,9 @@ class Export:
         return self.service is not None and self.service.type != EXTERNAL
 
     @property
-    def asks(self) -> tuple[str, str]:
+    def asks(self) -> tuple[str, ...]:
         """What its import gets beside ports, as `Service.asks`."""
-        return self.service.asks if self.service else ("", "")
+        return self.service.asks if self.service else ()
 
     @property
     def ports(self) -> tuple[ServicePort, ...]:
@@ -223,3 +223,35 @@ def one_of(services: Sequence[Service]) -> tuple[Service | None, tuple[Meta, ...
 def _says(service: Service) -> list[tuple[Port, str, str]]:
     """What is compared; the order of ports is not, nor an empty text with nothing."""
     return sorted((key_of(port), port.name, port.app_protocol or "") for port in service.ports)
+
+
+def with_ports(service: Service, values: Sequence[tuple[Port, str | None]]) -> Service:
+    """A Service or ServiceImport with other values on some ports; without any the same object.
+
+    >>> from protocol_analysis.manifests import load
+    >>> service = load("data/sample/east/imports.yaml").service_imports[0]
+    >>> with_ports(service, []) is service
+    True
+    >>> with_ports(service, [((8080, "TCP"), "grpc")]).ports[0].app_protocol
+    'grpc'
+    """
+    said = dict(values)
+    ports = [
+        replace(p, app_protocol=said[key_of(p)], rejected="") if key_of(p) in said else p
+        for p in service.ports
+    ]
+    return replace(service, ports=tuple(ports)) if said else service
+
+
+def named(service: Service, wanted: Port, name: str | None) -> Service:
+    """A Service or ServiceImport with another name of one port; None changes nothing.
+
+    >>> from protocol_analysis.manifests import load
+    >>> service = load("data/sample/east/imports.yaml").service_imports[0]
+    >>> named(service, (8080, "TCP"), "grpc").ports[0].name
+    'grpc'
+    """
+    if name is None:
+        return service
+    ports = (replace(p, name=name) if key_of(p) == wanted else p for p in service.ports)
+    return replace(service, ports=tuple(ports))

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from protocol_analysis.model import Meta, Position, Service, ServicePort
 from protocol_analysis.multicluster.controllers import Controller
 from protocol_analysis.multicluster.disagreeing import Disagreement, disagreement, numbered
-from protocol_analysis.multicluster.exporting import Export, Import, Port, Shared
-from protocol_analysis.multicluster.hearing import PLAIN, Ear
+from protocol_analysis.multicluster.exporting import Export, Import, Port, Shared, key_of
+from protocol_analysis.multicluster.hearing import Ear
 from protocol_analysis.multicluster.merging import Claim, MergedPort, conflicts, whole, why_older
 from protocol_analysis.multicluster.mirroring import MIRRORS, source_of
 from protocol_analysis.multicluster.sides import EXPORT, IMPORT, Across, Side
 from protocol_analysis.multicluster.values import Values
+from protocol_analysis.readings import word_of
 from protocol_analysis.resolution import Resolution
 
 
@@ -36,11 +37,16 @@ class Faults:
         return self.heard[side.cluster].word(side.service, side.port)
 
     def behind(self, port: Across, side: Side) -> list[tuple[str, str, str]]:
-        """The ways but an HTTPRoute's by which it is not spoken what is meant, and both words."""
+        """The ways but the plain one by which it is not spoken what is meant, and both words.
+
+        Then the routes by which it is not, since a neighbour or a policy makes it so.
+        """
         if side is port.sides[0]:
             return []
-        found = self.values.unlike(port, side)
-        return [(str(way), here, meant) for way, here, meant in found if way != PLAIN]
+        ways = self.values.unlike(port, side)
+        found = [(str(way), here, meant) for way, here, meant in ways if way != port.plain]
+        turned = self.values.turned(side, port.sides[0])
+        return [*found, *((str(each.route), word_of(each), meant) for _, each, meant in turned)]
 
     def of_side(self, port: Across, side: Side, meant: str) -> list[Disagreement]:
         """All that is wrong with one side of a port."""
@@ -109,8 +115,9 @@ class Faults:
     def left_out(self, port: MergedPort, claim: Claim) -> Disagreement:
         """A port that the import does not have, since an older one has its name."""
         number = (claim.port.number or 0, claim.port.transport)
-        there = any(each.port(number) for each in self.of.imports)
-        ears = () if there else self.heard.values()
+        # A route to an import that has it all the same is told there.
+        having = {each.cluster for each in self.of.imports if each.port(number)}
+        ears = (ear for cluster, ear in self.heard.items() if cluster not in having)
         wanted = [answer for ear in ears for answer in ear.called(self.of.name, number)]
         cluster = claim.export.cluster
         return disagreement(
@@ -196,6 +203,28 @@ class Faults:
             meets=_nowhere(len(mine), "no such object"),
         )
 
+    def unknown_port(self, found: Import, port: Port) -> Disagreement | None:
+        """A port that references mean, and that neither an import has nor any export."""
+        refs = self.heard[found.cluster].wants(self.of.name).get(port, ())
+        lost = [answer for answer in refs if not answer.sent]
+        if not lost:
+            return None
+        meta = found.service.meta
+        at = lost[0].ref.position
+        called = self.heard[found.cluster].called(self.of.name, port)
+        mine = [answer for answer in called if not answer.sent]
+        return disagreement(
+            "missing port",
+            found.cluster,
+            meta,
+            at,
+            port=ServicePort(number=port[0], transport=port[1], position=at),
+            field="port",
+            why="neither the import has it, nor any export at hand",
+            severity="error" if mine else "warning",
+            meets=_nowhere(len(mine), "no such port"),
+        )
+
     def unknown_import(self, cluster: str, port: Port, refs: Sequence[Resolution]) -> Disagreement:
         """References to a ServiceImport that no cluster at hand has, or exports to."""
         meta = _import_named(self.of, cluster, refs[0].ref.position)
@@ -218,7 +247,9 @@ class Faults:
         """An import without an export at hand, or a port of it that no export has."""
         exported, meta = self.of.valid, side.service.meta
         number = numbered(side.port)
-        why = f"none of {', '.join(e.cluster for e in exported)} exports a port {number}"
+        why = f"none of {', '.join(e.place for e in exported)} exports a port {number}"
+        if left_out := [e.place for e in exported if key_of(side.port) in map(key_of, e.ports)]:
+            why = f"that of {', '.join(left_out)} is left out: an older export has its name"
         return disagreement(
             "missing port" if exported else "orphan import",
             side.cluster,
@@ -274,4 +305,5 @@ def _import_named(of: Shared, cluster: str, position: Position) -> Meta:
 def _nowhere(references: int, text: str) -> str:
     if not references:
         return "no reference leads there today"
-    return f"{references} references of routes lead nowhere: {text}"
+    lead = "reference leads" if references == 1 else "references lead"
+    return f"{references} {lead} nowhere: {text}"

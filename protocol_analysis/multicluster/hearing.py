@@ -1,9 +1,10 @@
 """What each cluster's gateway speaks to an exported port: on its Service, and on its import. Pure.
 
-A port is resolved as the only backend of an HTTPRoute rule, so that clusters compare whatever
-routes they happen to have; with the BackendTLSPolicies of its cluster, and without any. With
-another value, or by another release, it is resolved in the same way: nothing is assumed. Where a
-ServiceImport stands for a derived Service, that follows the value as its controller makes it.
+A port is resolved as the only backend of an HTTPRoute rule, or of a UDPRoute's, so that clusters
+compare whatever routes they happen to have; with the BackendTLSPolicies of its cluster, and without
+any, and by the CRDs that it serves. With another value, or by another release, it is resolved in
+the same way: nothing is assumed. Where a ServiceImport stands for a derived Service that is at
+hand, that follows the value as its controller makes it.
 """
 
 from __future__ import annotations
@@ -12,17 +13,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from protocol_analysis.attaching import Attaching
-from protocol_analysis.model import BACKEND_GROUPS, MCS, Inventory, Meta, Service, ServicePort
+from protocol_analysis.model import (
+    BACKEND_GROUPS,
+    GATEWAY_API,
+    MCS,
+    Inventory,
+    Meta,
+    Service,
+    ServicePort,
+)
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
-from protocol_analysis.multicluster.exporting import Name, Port, key_of
+from protocol_analysis.multicluster.exporting import Name, Port, key_of, named, with_ports
+from protocol_analysis.policies import Definition
 from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
-from protocol_analysis.readings import ITS_SERVICE, alone, resolve, who, word_of
-from protocol_analysis.resolution import Resolution
+from protocol_analysis.readings import ITS_DERIVED, STANDS, alone, resolve, who, word_of
+from protocol_analysis.resolution import Reason, Resolution
 from protocol_analysis.resolver import TRANSPORTS
 from protocol_analysis.rows import Rules
 from protocol_analysis.scope import Scope
-from protocol_analysis.speaking import rules_of
+from protocol_analysis.speaking import passed_over, rules_of
+from protocol_analysis.wiring import definitions_of, seen, unserved
 
 # Outcomes of references by which nothing would be sent, were their object at hand and right.
 _SILENT = ("not-permitted", "not-watched", "weight-0")
@@ -50,7 +61,19 @@ class Way:
         return " ".join(filter(None, (self.route, self.site, f"of {self.by}" if self.by else "")))
 
 
-PLAIN = Way()  # how every side is compared, whatever leads there
+_UDP = Way(route="UDPRoute")
+
+
+def plain(port: ServicePort) -> Way:
+    """How every side is compared, whatever leads there: by the kind of route that can.
+
+    >>> from protocol_analysis.model import Position
+    >>> from protocol_analysis.model import Position
+    >>> here = Position(file="a.yaml", document=1, line=1, column=1)
+    >>> str(plain(ServicePort(number=53, transport="UDP", position=here)))
+    'UDPRoute'
+    """
+    return _UDP if port.transport == "UDP" else Way()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +89,7 @@ class Ear:
     _references: dict[_Led, list[Resolution]] | None = None
     _naming: dict[_Led, list[Resolution]] | None = None
     _wanted: dict[Name, dict[Port, list[Resolution]]] | None = None
+    _definitions: dict[tuple[str, str, str], list[Definition]] | None = None
     _untaken: frozenset[Meta] = frozenset()
     _spaces: frozenset[str] | None = None
 
@@ -91,7 +115,7 @@ class Ear:
         port: ServicePort,
         value: str | None = AS_DECLARED,
         *,
-        way: Way = PLAIN,
+        way: Way | None = None,
         by: Reader | None = None,
         kind: str = "",
         name: str | None = None,
@@ -105,6 +129,7 @@ class Ear:
         `policies`, no BackendTLSPolicy counts. `written` are other values nearby: of its number, or
         of what stands for the object.
         """
+        way = way or plain(port)
         reader = way.by or by or self.reader
         if value == port.app_protocol and not port.rejected and not service.derived:
             value = AS_DECLARED
@@ -127,9 +152,11 @@ class Ear:
         if reader not in self._rules:
             self._rules[reader] = rules_of(reader)
         rules, wires = self._rules[reader]
+        if near.definitions and wires:
+            near, _ = seen(near, wires)
         found = alone(Scope(near), rules, wires, target, mine, way.route, site=way.site)
-        if found.deciding.row == ITS_SERVICE and not kind and self.controller.derived != "none":
-            # The Service that stands for the import is not at hand; it is as its controller does.
+        if found.deciding.row == ITS_DERIVED and not kind and self.controller.derived != "none":
+            # Its controller derives it, and it is as that does.
             found = self.hear(
                 *(service, port, self.controller.carries(value, "derived")),
                 way=way,
@@ -139,6 +166,10 @@ class Ear:
                 policies=policies,
                 written=tuple((service.meta, *each) for each in self._carried(own)),
             )
+        if near.definitions and wires and found.sent:
+            route = replace(target.meta, group=GATEWAY_API, kind=way.route)
+            missing = self._unserved(target.meta, wires) or self._unserved(route, wires)
+            found = passed_over(found, missing) if missing else found
         self._heard[key] = found
         return found
 
@@ -165,7 +196,7 @@ class Ear:
                 found = [*found, answer]
                 continue
             heard = self.hear(service, port, way=self.way(answer))
-            if heard.sent or heard.deciding.row == ITS_SERVICE:
+            if heard.sent or heard.deciding.row in STANDS:
                 found = [*found, replace(heard, route=answer.route, ref=answer.ref)]
         return found
 
@@ -218,8 +249,11 @@ class Ear:
                 ports.setdefault(port, []).append(answer)
             if target and answer.sent:
                 self._references.setdefault((target, *port), []).append(answer)
-            stands = target and answer.sent and target.kind != ref.kind
-            if stands or answer.outcome in ("no-object", "kind-not-read"):
+            stands = (
+                target and target.kind != ref.kind and (answer.sent or answer.outcome == "no-port")
+            )
+            missing = answer.outcome in ("no-object", "kind-not-read")
+            if stands or missing or self._unserved(answer.target):
                 named = (group, ref.kind, ref.namespace, ref.name)
                 self._naming.setdefault((named, *port), []).append(answer)
 
@@ -303,8 +337,19 @@ class Ear:
                     if any(wanted.name in names for wanted in policy.targets)
                 ),
                 grants=whole.grants,
+                definitions=whole.definitions,
             )
         return self._around[space, *names]
+
+    def _unserved(self, meta: Meta | None, wires: Rules | None = None) -> Reason | None:
+        """Why an object is not seen at all: its CRD here serves another version than is watched."""
+        wires = wires or rules_of(self.reader)[1]
+        if meta is None or wires is None or not self.cluster.inventory.definitions:
+            return None
+        if self._definitions is None:
+            self._definitions = definitions_of(self.cluster.inventory)
+        own = self._definitions.get((meta.world, meta.group, meta.kind), [])
+        return unserved(meta, own, wires)
 
     def _following(
         self, service: Service, of: Service, port: ServicePort, values: Values
@@ -323,35 +368,3 @@ def ears(clusters: Sequence[Cluster], controller: Controller | None = None) -> d
     """An ear in each cluster, by its name; the controller derives Services from imports."""
     by = controller or controller_of(KEP)
     return {cluster.name or "": Ear(cluster=cluster, controller=by) for cluster in clusters}
-
-
-def with_ports(service: Service, values: Sequence[tuple[Port, str | None]]) -> Service:
-    """A Service or ServiceImport with other values on some ports; without any the same object.
-
-    >>> from protocol_analysis.manifests import load
-    >>> service = load("data/sample/east/imports.yaml").service_imports[0]
-    >>> with_ports(service, []) is service
-    True
-    >>> with_ports(service, [((8080, "TCP"), "grpc")]).ports[0].app_protocol
-    'grpc'
-    """
-    said = dict(values)
-    ports = [
-        replace(p, app_protocol=said[key_of(p)], rejected="") if key_of(p) in said else p
-        for p in service.ports
-    ]
-    return replace(service, ports=tuple(ports)) if said else service
-
-
-def named(service: Service, wanted: Port, name: str | None) -> Service:
-    """A Service or ServiceImport with another name of one port; None changes nothing.
-
-    >>> from protocol_analysis.manifests import load
-    >>> service = load("data/sample/east/imports.yaml").service_imports[0]
-    >>> named(service, (8080, "TCP"), "grpc").ports[0].name
-    'grpc'
-    """
-    if name is None:
-        return service
-    ports = (replace(p, name=name) if key_of(p) == wanted else p for p in service.ports)
-    return replace(service, ports=tuple(ports))

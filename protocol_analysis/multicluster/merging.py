@@ -8,7 +8,7 @@ By KEP-1645 the import has the union of all exported ports. Oldest export first,
 3. of neither is added.
 
 An export that does not have a port of another's is a conflict too: the ports are then not the same
-in all of them (pull request 5706). What differs beyond ports, the type and the session affinity, is
+in all of them (pull request 5706). What differs beyond ports, the type or the session affinity, is
 decided by the oldest export as well.
 
 An appProtocol that is not declared counts as one: where the oldest declares nothing, the import has
@@ -26,6 +26,15 @@ from protocol_analysis.model import Service, ServicePort
 from protocol_analysis.multicluster.exporting import Export, Port, Shared, key_of
 
 DIFFERS = ("port", "name", "appProtocol")  # what of a port two exports may disagree on
+_CONFIG = "sessionAffinityConfig"  # goes with its affinity: nothing by itself
+# What of the whole, in the order of `Service.asks`, each with the reason of its condition.
+WHOLE = (
+    ("type", "TypeConflict"),
+    ("sessionAffinity", "SessionAffinityConflict"),
+    (_CONFIG, "SessionAffinityConfigConflict"),
+    ("internalTrafficPolicy", "InternalTrafficPolicyConflict"),
+    ("trafficDistribution", "TrafficDistributionConflict"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +141,10 @@ def merged(exported: Shared) -> list[MergedPort]:
 
 
 def conflicts(exported: Shared) -> list[Conflict]:
-    """What valid exports say otherwise of the whole Service: its type, its session affinity.
+    """What valid exports say otherwise of the whole Service, of `WHOLE`.
+
+    Source: https://github.com/kubernetes-sigs/mcs-api/blob/\
+06391488f2096ec1ed676aa5149fc549ed702aa5/pkg/apis/v1beta1/serviceexport.go
 
     >>> conflicts(Shared(name=("shop", "cart", "multicluster.x-k8s.io")))
     []
@@ -148,16 +160,16 @@ def conflicts(exported: Shared) -> list[Conflict]:
         )
         for export in exported.valid[1:]
         for (field, reason), found, wanted in zip(
-            _WHOLE, export.asks, exported.valid[0].asks, strict=True
+            WHOLE, export.asks, exported.valid[0].asks, strict=True
         )
-        if found != wanted
+        if found != wanted and (field != _CONFIG or (found and wanted))
     ]
 
 
 def whole(exported: Shared, imported: Service) -> list[tuple[str, str, str]]:
     """The fields of an import beside its ports: each with what the oldest gives it, and says.
 
-    A type that an import does not say is no field of it; nor has a mirror any.
+    What an import does not say is no field of it; nor has a mirror any.
 
     >>> from protocol_analysis.manifests import load
     >>> imported = load("data/sample/east/imports.yaml").service_imports[0]
@@ -166,25 +178,22 @@ def whole(exported: Shared, imported: Service) -> list[tuple[str, str, str]]:
     """
     if not exported.valid or imported.meta.kind != "ServiceImport":
         return []
-    named = zip(_WHOLE, exported.valid[0].asks, imported.asks, strict=True)
+    named = zip(WHOLE, exported.valid[0].asks, imported.asks, strict=True)
     return [(field, wanted, found) for (field, _), wanted, found in named if found]
-
-
-# In the order of `Service.asks`.
-_WHOLE = (("type", "TypeConflict"), ("sessionAffinity", "SessionAffinityConflict"))
 
 
 def conditions(exported: Shared) -> list[Condition]:
     """What the ServiceExports should say of themselves: Valid; those that are, Conflict too.
 
     Source: https://github.com/kubernetes-sigs/mcs-api/blob/\
-ded161af6ea9596cd9e878c61ed4f4e8d5cf8401/pkg/apis/v1beta1/serviceexport.go
+06391488f2096ec1ed676aa5149fc549ed702aa5/pkg/apis/v1beta1/serviceexport.go
 
     >>> conditions(Shared(name=("shop", "cart", "multicluster.x-k8s.io")))
     []
     """
     differing = list(_differing(exported))
-    reason = differing[0][0] if differing else "NoConflicts"
+    # Several reasons of one condition stand beside each other.
+    reason = ",".join(dict.fromkeys(why for why, _ in differing)) or "NoConflicts"
     texts = "; ".join(text for _, text in differing)
     found = []
     for export in exported.exports:

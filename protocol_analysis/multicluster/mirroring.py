@@ -46,7 +46,7 @@ def mirrored(clusters: Iterable[Cluster]) -> list[Shared]:
     []
     """
     exports: dict[Name, list[Export]] = {}
-    imports: dict[Name, list[Import]] = {}
+    mirrors: dict[tuple[Name, str], list[Import]] = {}
     for cluster in clusters:
         name = cluster.name or ""
         for services in _by_name(cluster, _EXPORTED):
@@ -62,9 +62,14 @@ def mirrored(clusters: Iterable[Cluster]) -> list[Shared]:
             if service:
                 key = (service.meta.namespace, service.meta.name, MIRRORS)
                 each = Import(cluster=name, service=service, namesakes=namesakes)
-                imports.setdefault(key, []).append(each)
+                mirrors.setdefault((key, source_of(service)), []).append(each)
     # A Service that nobody has mirrored yet is nothing to compare.
-    return together({name: exports[name] for name in exports if name in imports}, imports)
+    found = []
+    for (key, source), imports in sorted(mirrors.items()):
+        # `a-b` of a cluster `c`, and `a` of `b-c`, have mirrors of one name.
+        own = [each for each in exports.get(key, ()) if source in ("", each.cluster)]
+        found += together({key: own} if own else {}, {key: imports})
+    return found
 
 
 def source_of(mirror: Service) -> str:

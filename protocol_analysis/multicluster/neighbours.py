@@ -38,19 +38,23 @@ class Neighbours:
                     self.sharing.setdefault(name, {})[route] = None
 
     def turned(
-        self, taken: Sequence[Write], writes: Sequence[Write], by: Reader
+        self, taken: Sequence[Write], writes: Sequence[Write], readers: Sequence[Reader]
     ) -> Iterator[tuple[Resolution, Resolution]]:
-        """The references that writes would turn beside those that they are for: now and then.
+        """The references that a step turns beside those that it writes for: now and then.
 
-        `taken` was written before. Both are of this cluster, which is read `by` then.
+        `taken` was written before, `writes` is then; all of this cluster. `readers` are who reads
+        it now and then: another one turns whatever it does.
         """
         names = {name_of(meta) for _, meta, *_ in writes}
-        routes = dict.fromkeys(route for name in names for route in self.sharing.get(name, ()))
+        routes = dict.fromkeys(
+            r for name in names or self.sharing for r in self.sharing.get(name, ())
+        )
         if not routes:
             return
         now = written(replace(self.cluster.inventory, routes=tuple(routes), referrers=()), taken)
         spoken = (
-            resolve(each, by.implementation, by.release) for each in (now, written(now, writes))
+            resolve(each, by.implementation, by.release)
+            for each, by in zip((now, written(now, writes)), readers, strict=True)
         )
         for before, after in zip(*spoken, strict=True):
             if word_of(before) != word_of(after) and name_of(before.ref) not in names:

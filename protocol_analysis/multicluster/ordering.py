@@ -22,7 +22,7 @@ from protocol_analysis.coverage import readable
 from protocol_analysis.model import Meta
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
 from protocol_analysis.multicluster.exporting import Port
-from protocol_analysis.multicluster.hearing import AS_DECLARED, PLAIN, Way, ears
+from protocol_analysis.multicluster.hearing import AS_DECLARED, Way, ears
 from protocol_analysis.multicluster.mirroring import across_clusters
 from protocol_analysis.multicluster.neighbours import Neighbours
 from protocol_analysis.multicluster.sides import (
@@ -149,7 +149,7 @@ class _Search:
                     new = self._word(side, then, way)
                     one, word = first.setdefault(self._word(side, self.now, way), (side, new))
                     if word != new:
-                        by = "" if way == PLAIN else f" behind {way}"
+                        by = "" if way == port.plain else f" behind {way}"
                         return f"{where}{by}: {one} {word}, {side} {new}"
             if (count := self.count(number, then)) > self.faults[number]:
                 return f"{where}: {count} disagreements, {self.faults[number]} before"
@@ -170,11 +170,11 @@ class _Search:
     def _groups(self, port: Across) -> Iterator[_Group]:
         """All sides behind an HTTPRoute; then by each other way those that references lead to."""
         first, *others = port.sides
-        yield [(side, PLAIN) for side in port.sides]
+        yield [(side, port.plain) for side in port.sides]
         found: dict[Way, _Group] = {}
         for side in (first, *others):
             for way in self._ways(side):
-                if way != PLAIN and not (side is first and way.by):
+                if way != port.plain and not (side is first and way.by):
                     meant = (first, replace(way, by=None))
                     group = found.setdefault(way, [meant])
                     group += [(side, way)] if side is not first else []
@@ -205,10 +205,10 @@ class _Search:
         def spoken(way: Way) -> str:
             return self._said(side, now, value, way=way, name=port.name)
 
-        ways = dict.fromkeys((*self._ways(side), PLAIN))
-        return next((way for way, *_ in unlike(spoken, meant, ways)), None)
+        ways = dict.fromkeys((*self._ways(side), port.plain))
+        return next((way for way, *_ in unlike(spoken, meant, ways, port.plain)), None)
 
-    def _word(self, side: Side, now: _Now, way: Way = PLAIN, name: str | None = None) -> str:
+    def _word(self, side: Side, now: _Now, way: Way | None = None, name: str | None = None) -> str:
         return self._said(side, now, now.values.get(side.key, AS_DECLARED), way=way, name=name)
 
     def _said(
@@ -217,7 +217,7 @@ class _Search:
         now: _Now,
         value: str | None,
         by: Reader | None = None,
-        way: Way = PLAIN,
+        way: Way | None = None,
         name: str | None = None,
     ) -> str:
         """What is spoken to a side with a value, beside all others that were written by then."""
@@ -250,28 +250,31 @@ class _Search:
                     ]
                     if words[0] != words[1]:
                         return f"{mesh} would speak {words[1]} to {side}, not {words[0]}"
-        for cluster in sorted({write[0] for write in move.writes}):
+        for cluster in sorted({write[0] for write in move.writes} or {move.cluster}):
             pairs = self.neighbours[cluster].turned(
                 [(*at, value) for at, value in self.now.values.items() if at[0] == cluster],
                 [write for write in move.writes if write[0] == cluster],
-                self.now.readers[cluster],
+                (self.now.readers[cluster], then.readers[cluster]),
             )
             for before, after in pairs:
-                if not self._is_meant(cluster, after):
+                # An upgrade may turn what is right; a write, nothing that is not meant so.
+                if move.upgrade and not self._is_meant(cluster, before, self.now):
+                    continue
+                if not self._is_meant(cluster, after, then):
                     ref, word = after.ref, word_of(after)
                     backend = f"{ref.kind} {ref.namespace}/{ref.name}:{ref.port} of {cluster}"
                     return f"{after.route} would speak {word} to {backend}, not {word_of(before)}"
         return ""
 
-    def _is_meant(self, cluster: str, answer: Resolution) -> bool:
+    def _is_meant(self, cluster: str, answer: Resolution, now: _Now) -> bool:
         """Whether a reference is spoken what is meant for the exported port that it leads to."""
         way = replace(self.ears[cluster].way(answer), by=None)
         transport = TRANSPORTS.get(answer.route.kind, "TCP")
         for number in self.at.get(cluster, ()) if answer.target else ():
-            first, *others = self.ports[number].sides
+            sides = self.ports[number].sides
             wanted = (cluster, answer.target, (answer.ref.port, transport))
-            if any(side.key == wanted for side in others):
-                return self._word(first, self.now, way) == word_of(answer)
+            if any(side.key == wanted for side in sides):
+                return self._word(sides[0], now, way) == word_of(answer)
         return False
 
     def _edits(self, number: int) -> Iterator[Step]:
@@ -301,9 +304,8 @@ class _Search:
             if wrong:
                 # What is derived from an import follows it.
                 text = named(replace(port, wanted=port.due(wrong[0], by)), wrong[0])
-                yield self._edit(
-                    wrong[0], text, "the import as its exports have it", port, by, sides
-                )
+                why = f"the import as its exports have it; a hand's edit: {by.by_hand}"
+                yield self._edit(wrong[0], text, why, port, by, sides)
 
     def _edit(
         self,
@@ -335,7 +337,7 @@ class _Search:
         """Whether all sides will be spoken what is meant today; a name is not the value's fault."""
         (first, way), *_ = group
         meant = self._word(first, self.now, way)
-        if way != PLAIN and meant in UNSENT:
+        if way != port.plain and meant in UNSENT:
             return True
         return all(self._word(side, then, way, port.name) == meant for side, way in group)
 

@@ -154,6 +154,7 @@ class _Table:
                 yield self._side(port, side, meant)
             if port.merged:
                 yield from self._beside(port.merged, meant)
+        yield from self._unknown_ports({port.key for port in ports if port.merged})
         exported = [port for port in ports if port.merged]
         for export in self.of.exports:
             # What cannot be exported is told beside the first port that others export.
@@ -187,6 +188,15 @@ class _Table:
                 yield row(cluster, DERIVED, port.key, [fault])
             elif not found and (missing := self.faults.missing_import(cluster, port)):
                 yield row(cluster, IMPORT, port.key, [missing], word=NO_IMPORT)
+
+    def _unknown_ports(self, exported: set[Port]) -> Iterator[Propagation]:
+        """References to a port of a ServiceImport that it does not have, and no export either."""
+        known = exported | {key_of(port) for each in self.of.exports for port in each.ports}
+        for found in self.of.imports:
+            wanted = self.heard[found.cluster].wants(self.of.name)
+            for key in sorted({key for key in wanted if key[0]} - known - {*found.ports}):
+                if fault := self.faults.unknown_port(found, key):
+                    yield self._row(found.cluster, IMPORT, key, [fault])
 
     def _unknown(self) -> Iterator[Propagation]:
         """References to a ServiceImport that no cluster at hand has, or exports to."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from protocol_analysis.model import Meta, Service, ServicePort
 from protocol_analysis.multicluster.controllers import Controller, controller_of
 from protocol_analysis.multicluster.exporting import HERE, Import, Port, Shared, key_of
-from protocol_analysis.multicluster.hearing import AS_DECLARED, PLAIN, Way
+from protocol_analysis.multicluster.hearing import AS_DECLARED, Way, plain
 from protocol_analysis.multicluster.merging import MergedPort, merged
 from protocol_analysis.multicluster.mirroring import MIRRORS
 from protocol_analysis.readings import UNSENT
@@ -62,6 +62,11 @@ class Across:
     merged: MergedPort | None
     sides: tuple[Side, ...]
     wanted: str | None
+
+    @property
+    def plain(self) -> Way:
+        """How its sides are compared, whatever leads there."""
+        return plain(self.sides[0].port)
 
     @property
     def name(self) -> str | None:
@@ -132,20 +137,22 @@ def amiss(
 
 
 def unlike(
-    spoken: Callable[[Way], str], meant: Callable[[Way], str], ways: Iterable[Way]
+    spoken: Callable[[Way], str], meant: Callable[[Way], str], ways: Iterable[Way], plain: Way
 ) -> Iterator[tuple[Way, str, str]]:
     """The ways by which something else is spoken than is meant: the way, and both words.
 
-    Where the one that speaks for all takes no such route, nothing is meant by it.
+    Where the one that speaks for all takes no such route, nothing is meant by it; but for the
+    `plain` way, by which all are compared.
 
-    >>> words = {PLAIN: "h2", Way(route="GRPCRoute"): "h2", Way(route="TLSRoute"): "tcp"}
-    >>> meant = {PLAIN: "http/1.1", Way(route="GRPCRoute"): "h2", Way(route="TLSRoute"): "not read"}
-    >>> [str(way) for way, _, _ in unlike(words.get, meant.get, words)]
+    >>> http, grpc, tls = (Way(route=f"{kind}Route") for kind in ("HTTP", "GRPC", "TLS"))
+    >>> words = {http: "h2", grpc: "h2", tls: "tcp"}
+    >>> meant = {http: "http/1.1", grpc: "h2", tls: "not read"}
+    >>> [str(way) for way, _, _ in unlike(words.get, meant.get, words, http)]
     ['HTTPRoute']
     """
     for way in ways:
         here, there = spoken(way), meant(way)
-        if here != there and (way == PLAIN or there not in UNSENT):
+        if here != there and (way == plain or there not in UNSENT):
             yield way, here, there
 
 

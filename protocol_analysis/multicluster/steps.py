@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from protocol_analysis.model import Inventory, Meta
-from protocol_analysis.multicluster.exporting import Port
-from protocol_analysis.multicluster.hearing import with_ports
+from protocol_analysis.multicluster.exporting import Port, with_ports
 from protocol_analysis.multicluster.sides import Across, Side
 from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster

@@ -337,7 +337,9 @@ def _routed(row: Propagation, side: Side, led: Sequence[Resolution]) -> Iterator
         says, at = f"{len(more)} more references lead there", str(more[0].ref.position)
         yield Stage(stage="routed", cluster=row.cluster, says=says, source=at)
     if row.resolution and not led:
-        yield _resolved(row, row.resolution, "behind an HTTPRoute; no route leads there")
+        kind = row.resolution.route.kind
+        article = "a" if kind == "UDPRoute" else "an"
+        yield _resolved(row, row.resolution, f"behind {article} {kind}; no route leads there")
 
 
 def _resolved(row: Propagation, answer: Resolution, where: str) -> Stage:

@@ -20,7 +20,7 @@ from protocol_analysis.multicluster.disagreeing import (
     numbered,
 )
 from protocol_analysis.multicluster.exporting import key_of
-from protocol_analysis.multicluster.hearing import AS_DECLARED, PLAIN, Ear, Way
+from protocol_analysis.multicluster.hearing import AS_DECLARED, Ear, Way
 from protocol_analysis.multicluster.merging import MergedPort, why_older
 from protocol_analysis.multicluster.sides import (
     DERIVED,
@@ -31,8 +31,8 @@ from protocol_analysis.multicluster.sides import (
     amiss,
     unlike,
 )
-from protocol_analysis.readings import ITS_SERVICE, word_of
-from protocol_analysis.resolution import Resolution
+from protocol_analysis.readings import ITS_DERIVED, ITS_SERVICE, UNSENT, word_of
+from protocol_analysis.resolution import ASSUMED, Resolution
 
 
 class Values:
@@ -56,20 +56,43 @@ class Values:
             yield self._overridden(port, merged, side, meant)
         elif found.value:
             yield self._lost_or_edited(port, merged, side, found.right, meant)
-        if found.else_ and not self._passed_on(side, found.right):
+        if found.else_ and not self._passed_on(port, side, found.right, found.else_):
             yield self._otherwise(port, merged, side, found.right, meant, found.else_)
+        if turned := self.turned(side, port.sides[0]):
+            why, led = turned[0][0], [answer for _, answer, _ in turned]
+            met = self._met(led, port, lambda _: True)
+            fault = replace(self._fault("turned", port, merged, side), field="", why=why)
+            yield judged(fault, met, self._word(side), meant)
+
+    def turned(self, side: Side, first: Side) -> list[tuple[str, Resolution, str]]:
+        """The references that are spoken otherwise than alone and than is meant: why, it, the word.
+
+        What makes it so is a neighbour in the rule, or a policy: nothing of the port.
+        """
+        found, ear = [], self.heard[side.cluster]
+        for answer in self._leading(side):
+            alone, meant = self._alike(answer, side), self._meant(first, ear.way(answer))
+            if answer.sent and word_of(answer) not in (word_of(alone), meant):
+                known = (*alone.reasons, *(each for each in answer.reasons if each.row == ASSUMED))
+                more = [each.text for each in answer.reasons if each not in known]
+                found.append((" ".join(more), answer, meant))
+        return found
 
     def unlike(
         self, port: Across, side: Side, value: str | None = AS_DECLARED, name: str | None = None
     ) -> Iterator[tuple[Way, str, str]]:
         """The ways by which a side is spoken otherwise than is meant.
 
-        Those of the references that really lead there come first, then that of an HTTPRoute.
+        Those of the references that really lead there come first, then the plain one.
         """
         ear, first = self.heard[side.cluster], port.sides[0]
-        ways = dict.fromkeys((*ear.ways(side.service, side.port), PLAIN))
+        ways = dict.fromkeys((*ear.ways(side.service, side.port), port.plain))
         hear = partial(ear.hear, side.service, side.port, value, name=name)
-        return unlike(lambda way: word_of(hear(way=way)), lambda way: self._meant(first, way), ways)
+        return unlike(
+            lambda way: word_of(hear(way=way)),
+            lambda way: self._meant(first, way),
+            *(ways, port.plain),
+        )
 
     def _meant(self, first: Side, way: Way) -> str:
         """What is spoken to the first side by such a way, by the reader of its own cluster."""
@@ -125,10 +148,11 @@ class Values:
         exports = (each for each in port.sides if each.side == EXPORT)
         return next((each for each in exports if each.service.meta == read), None)
 
-    def _passed_on(self, side: Side, value: str | None) -> bool:
-        """Whether the port is missing on the Service that is read for the import: told there."""
-        answer = self.heard[side.cluster].hear(side.service, side.port, value)
-        return side.side == IMPORT and answer.outcome == "no-port"
+    def _passed_on(self, port: Across, side: Side, value: str | None, way: Way) -> bool:
+        """Whether the port is missing on the Service derived from the import: told there."""
+        answer = self.heard[side.cluster].hear(side.service, side.port, value, way=way)
+        derived = [each.derived.meta for each in port.of.imports if each.derived]
+        return answer.outcome == "no-port" and answer.target in derived
 
     def _overridden(self, port: Across, merged: MergedPort, side: Side, meant: str) -> Disagreement:
         """What a younger export declares: who reaches its pods through an import, and at home."""
@@ -149,7 +173,8 @@ class Values:
             return fault
         if not guilty:
             return replace(fault, meets=f"nothing: {usual} would be spoken at home without it too")
-        pods = f"the pods of {side.place} would be spoken {meant} through the import"
+        spoken = "nothing" if meant in UNSENT else meant
+        pods = f"the pods of {side.place} would be spoken {spoken} through the import"
         return replace(fault, meets=f"no reference leads there today; {pods}, {usual} at home")
 
     def _through(
@@ -201,7 +226,7 @@ class Values:
                 self._like(each, side, right, port.name) != self._like(each, port.sides[0])
             ),
         )
-        field = "BackendTLSPolicy" if kind == "tls" else "appProtocol"
+        field = _FIELDS.get(kind, "appProtocol")
         fault = replace(self._fault(kind, port, merged, side), field=field, why=why)
         if kind == "overridden" and (stand_in := self._stand_in(port, side)):
             fault = replace(fault, found=stand_in.value, position=stand_in.port.where)
@@ -229,10 +254,15 @@ class Values:
         answer = hear()
         if side.side == IMPORT and not answer.sent:
             if answer.deciding.row == ITS_SERVICE:
-                why = f"{reader} reads the Service that stands for it, and there is none"
+                return "unread import", f"{reader} reads the Service of its name: there is none"
+            if answer.deciding.row == ITS_DERIVED:
+                why = f"{reader} reads the Service that is derived from it, and there is none"
                 return "unread import", f"{why}: {self.controller.text}"
             if answer.outcome == "kind-not-read":
                 return "unread import", f"{reader} takes no ServiceImport"
+            if answer.outcome == "no-port":
+                return "missing port", f"{reader} reads {answer.target} for it: it has no such port"
+            return "unread import", answer.deciding.text
         spoken, here, there = word_of(answer), side.place, winner.place
         if self._by_number(port, side, meant, way):
             mine, theirs = map(_numbered, self._firsts(port, side))
@@ -251,8 +281,8 @@ class Values:
         if plain != at_home or theirs == meant:
             other = f"{older.reader} in {there} {meant}"
             return "release skew", f"{reader} in {here} speaks {spoken}, {other}"
-        by = f"{meant} by those of {there}"
-        return "tls", f"{spoken} by the policies of {here}, {by}"
+        by = f"{meant} by those of the {winner}"
+        return "tls", f"{spoken} by the policies of the {side}, {by}"
 
     def _firsts(self, port: Across, side: Side) -> list[ServicePort]:
         """The first port of the number, on a side and on the oldest export."""
@@ -332,6 +362,9 @@ class Values:
         """The same with its reasons."""
         ear = self.heard[side.cluster]
         return ear.hear(side.service, side.port, value, way=ear.way(answer), name=name)
+
+
+_FIELDS = {"tls": "BackendTLSPolicy", "missing port": "port"}  # of what is no value
 
 
 def _met(answer: Resolution, like: Resolution, *, guilty: bool) -> Met:
