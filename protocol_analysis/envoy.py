@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from protocol_analysis.resolution import Reason
 from protocol_analysis.rows import Row, Rules
@@ -116,7 +117,7 @@ def asker(
     among = {"flag": [flags], "whole": whole[:1], "first": settings[:1]}
 
     def holds(condition: str) -> bool:
-        how, name, *values = condition.split()
+        how, name, values = _words(condition)
         if how in {"is", "not"}:
             return (how == "is") == bool(why(name))
         found = [getattr(each, name) for each in among.get(how, settings)]
@@ -129,3 +130,10 @@ def asker(
         return tuple(row for row in rows if all(map(holds, row.values)))
 
     return why
+
+
+@cache  # the conditions of the wire rules, and no others
+def _words(condition: str) -> tuple[str, str, tuple[str, ...]]:
+    """How a condition asks, for what, and for which values of it."""
+    how, name, *values = condition.split()
+    return how, name, tuple(values)

@@ -65,6 +65,10 @@ class Rules:
         default_factory=dict, compare=False, repr=False
     )
 
+    def __hash__(self) -> int:
+        # Without the rows: there is one of each, and it is looked up for every Envoy cluster.
+        return hash((self.implementation, self.release, self.mesh))
+
     def find(self, section: str, backend: str, route: str) -> tuple[Row, ...]:
         """The rows of a section for a backend kind on a route kind."""
         key = (section, backend, route)
@@ -104,6 +108,7 @@ class Ruleset:
         """The newest final release known, or the code where there is none."""
         return self.pick()[0]
 
+    @cache  # noqa: B019 - rulesets live as long as the process
     def pick(self, wanted: str | None = None) -> tuple[str, str]:
         """The known release that `wanted` means, and a warning where it is not known exactly.
 
