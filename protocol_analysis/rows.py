@@ -57,17 +57,13 @@ class Rules:
     implementation: str
     release: str
     controllers: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...] = field(hash=False)  # the rest tells them apart, and is hashed often
     standard: frozenset[str]  # what a specification defines, for whatever kind
     by_number: bool = False
     mesh: bool = False
     _tables: dict[tuple[str, str, str], tuple[Row, ...]] = field(
         default_factory=dict, compare=False, repr=False
     )
-
-    def __hash__(self) -> int:
-        # Without the rows: there is one of each, and it is looked up for every Envoy cluster.
-        return hash((self.implementation, self.release, self.mesh))
 
     def find(self, section: str, backend: str, route: str) -> tuple[Row, ...]:
         """The rows of a section for a backend kind on a route kind."""

@@ -7,13 +7,9 @@ its own instead.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from protocol_analysis.envoy import CONFIGS, Flags, Setting, Settings, Upstream, asker
+from protocol_analysis.envoy import CONFIGS, Flags, Settings, Upstream, asker
 from protocol_analysis.resolution import Reason, reason_of
 from protocol_analysis.rows import Rules
-
-_MOST = 16_384  # answers kept: thousands of Envoy clusters are of a few dozen kinds
 
 
 def spoken(
@@ -34,19 +30,7 @@ def spoken(
 
     Source: https://github.com/envoyproxy/gateway/blob/v1.9.0/internal/xds/translator/cluster.go#L1114
     """
-    return _spoken(tuple(settings), flags, layer, rules, role, tuple(whole))
-
-
-@lru_cache(maxsize=_MOST)
-def _spoken(
-    settings: tuple[Setting, ...],
-    flags: Flags,
-    layer: str,
-    rules: Rules,
-    role: str,
-    whole: tuple[Setting, ...],
-) -> Upstream:
-    why = asker(settings, flags, role or layer, rules, whole or settings)
+    why = asker(tuple(settings), flags, role or layer, rules, tuple(whole or settings))
     decided = why("config")[0]
     dropped = () if decided.choice == "none" else why("dropped")[:1]
     config = "none" if dropped else decided.choice
@@ -74,11 +58,5 @@ def splits(settings: Settings, flags: Flags, layer: str, rules: Rules) -> tuple[
 
     Source: https://github.com/envoyproxy/gateway/blob/v1.9.0/internal/ir/xds.go#L1109-L1121
     """
-    return _splits(tuple(settings), flags, layer, rules)
-
-
-@lru_cache(maxsize=_MOST)
-def _splits(
-    settings: tuple[Setting, ...], flags: Flags, layer: str, rules: Rules
-) -> tuple[Reason, ...]:
-    return tuple(map(reason_of, asker(settings, flags, layer, rules, settings)("splits")))
+    why = asker(tuple(settings), flags, layer, rules, tuple(settings))
+    return tuple(map(reason_of, why("splits")))
