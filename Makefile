@@ -11,6 +11,12 @@ export MANIFESTS RELEASE
 PYTHON =
 PYTHONS = python3.13 python3.12 python3.11 python3.14 python3 python
 
+# A process for each core. A file stays in one: the cells of a notebook follow each other, and what
+# a file sets up is set up once. In the files' own order, or the longest would come last.
+PROCESSES = -n auto --maxprocesses=8 --dist loadfile --no-loadscope-reorder
+# These processes, kernels and commands of the package share what one of them has compiled.
+test test-slow: export PYTHONDONTWRITEBYTECODE =
+
 BIN = .venv/bin/python
 .DEFAULT_GOAL = help
 .PHONY: help run test test-slow lab notebooks docs lock clean venv
@@ -26,7 +32,7 @@ test: venv ## lint, types, tests, and the notebooks compared with what they show
 	$(BIN) -m ruff check .
 	$(BIN) -m ruff format --check .
 	$(BIN) -m mypy
-	$(BIN) -m pytest
+	$(BIN) -m pytest $(PROCESSES)
 
 test-slow: venv ## what takes minutes
 	@$(BIN) -m pytest -m slow; status=$$?; \

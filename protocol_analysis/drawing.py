@@ -89,9 +89,10 @@ class Picture:
         """The picture's bytes, the same on every run; what it says is inside as `Description`."""
         drawn, out = io.BytesIO(), io.BytesIO()
         with plain_style():
-            self.figure.savefig(drawn, format="png", dpi=DPI)
-        with Image.open(drawn) as image:
-            few = image.convert("RGB").quantize(SHADES, dither=Image.Dither.NONE)
+            self.figure.savefig(drawn, format="rgba", dpi=DPI)
+            size = self.figure.canvas.get_width_height()
+        image = Image.frombytes("RGBA", size, drawn.getvalue())
+        few = image.convert("RGB").quantize(SHADES, dither=Image.Dither.NONE)
         about = PngInfo()
         about.add_itxt("Description", self.alt)
         few.save(out, format="png", optimize=True, pnginfo=about)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 from protocol_analysis.resolution import Reason
 from protocol_analysis.rows import Row, Rules
@@ -109,11 +110,12 @@ class Upstream:
 Settings = Sequence[Setting]
 
 
+@lru_cache(maxsize=16_384)  # thousands of Envoy clusters are made of a few dozen things
 def asker(
-    settings: Settings, flags: Flags, kind: str, rules: Rules, whole: Settings
+    settings: tuple[Setting, ...], flags: Flags, kind: str, rules: Rules, whole: tuple[Setting, ...]
 ) -> Callable[[str], tuple[Row, ...]]:
     """A function from a term to the rows by which it holds, in their order; none: it does not."""
-    among = {"flag": [flags], "whole": whole[:1], "first": settings[:1]}
+    among = {"flag": (flags,), "whole": whole[:1], "first": settings[:1]}
 
     def holds(condition: str) -> bool:
         how, name, *values = condition.split()
@@ -124,6 +126,7 @@ def asker(
         other = {"all": all(hits), "no": not any(hits), "lacking": not all(hits)}
         return other.get(how, any(hits)) and (how != "several" or len(hits) > 1)
 
+    @cache
     def why(term: str) -> tuple[Row, ...]:
         rows = rules.find("wire", term, kind)
         return tuple(row for row in rows if all(map(holds, row.values)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,7 @@ def proposal(what: str | Path | Mapping[str, Any]) -> Proposal:
             raise RulesetError(
                 f"no proposal {what!r}; there are {', '.join(shipped())}, or name a file"
             )
-        file = resources.files("protocol_analysis") / "proposals" / f"{what}.yaml"
-        return entered(overlaid(file.read_text(encoding="utf-8"), f"proposals/{file.name}"))
+        return entered(_shipped(what))
     path = Path(what)
     try:
         with path.open("rb") as stream:
@@ -90,6 +90,13 @@ def proposal(what: str | Path | Mapping[str, Any]) -> Proposal:
     if len(raw) > _MOST_BYTES:
         raise RulesetError(f"{path}: larger than {_MOST_BYTES // 1024} KiB, no proposal is")
     return entered(overlaid(text, str(path)))
+
+
+@cache
+def _shipped(name: str) -> Proposal:
+    """One that comes with the package, which does not change: read once."""
+    file = resources.files("protocol_analysis") / "proposals" / f"{name}.yaml"
+    return overlaid(file.read_text(encoding="utf-8"), f"proposals/{file.name}")
 
 
 def named(text: str) -> str:

@@ -148,6 +148,7 @@ def gateway_of(controller: str) -> Reader | None:
     return None
 
 
+@cache
 def gateway_of_group(group: str) -> Reader | None:
     """The implementation that an API group belongs to, by its controllers' domain.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 # As semantic versions write numbers; six digits are below _LAST.
 _N = "(0|[1-9][0-9]{0,5})"
@@ -16,6 +17,7 @@ class RulesetError(ValueError):
     """A wrong table or an unknown release; the message says what would be accepted."""
 
 
+@lru_cache(maxsize=4096)  # a few hundred releases, asked for again and again
 def release_key(release: str) -> tuple[int, int, int, int]:
     """Orders releases: release candidates before their final, `main` after everything.
 

@@ -57,7 +57,7 @@ class Rules:
     implementation: str
     release: str
     controllers: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...] = field(hash=False)  # the rest tells them apart, and is hashed often
     standard: frozenset[str]  # what a specification defines, for whatever kind
     by_number: bool = False
     mesh: bool = False
@@ -104,6 +104,7 @@ class Ruleset:
         """The newest final release known, or the code where there is none."""
         return self.pick()[0]
 
+    @cache  # noqa: B019 - rulesets live as long as the process
     def pick(self, wanted: str | None = None) -> tuple[str, str]:
         """The known release that `wanted` means, and a warning where it is not known exactly.
 

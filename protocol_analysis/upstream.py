@@ -30,7 +30,7 @@ def spoken(
 
     Source: https://github.com/envoyproxy/gateway/blob/v1.9.0/internal/xds/translator/cluster.go#L1114
     """
-    why = asker(settings, flags, role or layer, rules, whole or settings)
+    why = asker(tuple(settings), flags, role or layer, rules, tuple(whole or settings))
     decided = why("config")[0]
     dropped = () if decided.choice == "none" else why("dropped")[:1]
     config = "none" if dropped else decided.choice
@@ -58,4 +58,5 @@ def splits(settings: Settings, flags: Flags, layer: str, rules: Rules) -> tuple[
 
     Source: https://github.com/envoyproxy/gateway/blob/v1.9.0/internal/ir/xds.go#L1109-L1121
     """
-    return tuple(map(reason_of, asker(settings, flags, layer, rules, settings)("splits")))
+    why = asker(tuple(settings), flags, layer, rules, tuple(settings))
+    return tuple(map(reason_of, why("splits")))

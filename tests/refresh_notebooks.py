@@ -94,8 +94,8 @@ def sources(root: Path = ROOT) -> list[Path]:
         *package.rglob("*.yaml"),
         *(root / "data").rglob("*"),
     )
-    hidden = (path for path in files if path.is_file())
-    return sorted(path for path in hidden if not path.name.startswith("."))
+    found = (path for path in files if path.is_file() and path.suffix != ".pyc")
+    return sorted(path for path in found if not path.name.startswith("."))
 
 
 def digest(book: Any, root: Path = ROOT) -> str:

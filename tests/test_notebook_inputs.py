@@ -17,7 +17,7 @@ import papermill  # type: ignore[import-untyped]
 import pytest
 from IPython.core.formatters import DisplayFormatter
 
-from protocol_analysis import ruleset
+from protocol_analysis import Inventory, load, reading, ruleset
 from protocol_analysis.report.execution import read_notebook
 from protocol_analysis.rulebook import line_releases
 from protocol_analysis.tables.showing import shown
@@ -31,7 +31,17 @@ CLUSTERS = {
     "west": f"{SAMPLE / 'west'}@envoy-gateway:main",
 }
 
+LOADED: dict[str, Inventory] = {}
+
 books = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.name for path in NOTEBOOKS])
+
+
+def load_once(*paths: str, progress: Any = None, **how: Any) -> Inventory:
+    """What several notebooks read is large, and the same for each."""
+    key = repr((paths, how))
+    if key not in LOADED:
+        LOADED[key] = load(*paths, progress=progress, **how)
+    return LOADED[key]
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +57,7 @@ def _as_in_a_kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             assert "text/html" in page or not isinstance(value, pd.DataFrame)
 
     monkeypatch.setattr(sys, "displayhook", show)
+    monkeypatch.setattr(reading, "load", load_once)
     monkeypatch.chdir(ROOT / "notebooks")
     yield
     pd.reset_option("^display")

@@ -211,6 +211,8 @@ def test_what_outputs_come_from_decides_what_is_stale(tmp_path: Path) -> None:
     before = refresh_notebooks.digest(book, tmp_path)
 
     (tmp_path / "data/d.yaml").write_bytes(b"one\r\ntwo\r\n")
+    (tmp_path / "data/__pycache__").mkdir()
+    (tmp_path / "data/__pycache__/d.cpython-311.pyc").write_bytes(b"a script of data, compiled")
     book.cells[0].source = "# Prose changes no output"
     assert refresh_notebooks.digest(book, tmp_path) == before
 
