@@ -304,7 +304,7 @@ class _Search:
             if wrong:
                 # What is derived from an import follows it.
                 text = named(replace(port, wanted=port.due(wrong[0], by)), wrong[0])
-                why = f"the import as its exports have it; a hand's edit: {by.by_hand}"
+                why = f"the import as its exports have it; by hand: {by.by_hand}"
                 yield self._edit(wrong[0], text, why, port, by, sides)
 
     def _edit(
