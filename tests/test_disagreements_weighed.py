@@ -169,6 +169,30 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
             ("c", "missing port", "warning", "port", "no reference leads there today"),
         ],
     ),
+    "no import at all, in a cluster that exports": (
+        {
+            "a": [service(port(80)), export(T1)],
+            "b": [
+                service(port(80), name="y"),
+                {**export(T2), "metadata": {"name": "y", "namespace": "shop"}},
+            ],
+            "c": [imported(port(80))],
+        },
+        [
+            ("b", "missing import", "warning", "metadata.name", "no reference leads there today"),
+            ("c", "missing import", "warning", "metadata.name", "no reference leads there today"),
+        ],
+    ),
+    "no imports at all, as in Git": (
+        {
+            "a": [service(port(80)), export(T1)],
+            "b": [
+                service(port(80), name="y"),
+                {**export(T2), "metadata": {"name": "y", "namespace": "shop"}},
+            ],
+        },
+        [],
+    ),
     "a port that nobody has": (
         {
             "a": [service(port(80)), export(T1)],

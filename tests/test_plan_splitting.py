@@ -183,6 +183,11 @@ SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"trafficDistribution": "PreferClose", "internalTrafficPolicy": "Local"},
         {"trafficDistribution": "PreferClose", "internalTrafficPolicy": "Local"},
     ),
+    "both families, the newer first": (
+        {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv6", "IPv4"]},
+        {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv6", "IPv4"]},
+    ),
+    "a family that there is not": ({"ipFamilies": ["IPv5"]}, {}),
     "a type of its own": ({"type": "LoadBalancer"}, {}),
 }
 

@@ -74,6 +74,9 @@ def _settings(spec: Node | None) -> Iterator[tuple[str, str | int | bool]]:
     seconds = get(spec, "sessionAffinityConfig", "clientIP", "timeoutSeconds")
     if isinstance(seconds, Scalar) and (number := seconds.integer()):
         yield "timeoutSeconds", number
+    families = [text(each) for each in items(get(spec, "ipFamilies"))[:2]]
+    if families and set(families) <= {"IPv4", "IPv6"}:
+        yield "ipFamilies", ",".join(families)
     if is_true(get(spec, "publishNotReadyAddresses")):
         yield "publishNotReadyAddresses", True
 

@@ -181,9 +181,8 @@ class Faults:
         """
         ear, (namespace, name, group) = self.heard[cluster], self.of.name
         refs = ear.wants(self.of.name)
-        inventory = ear.cluster.inventory
-        takes = any(each.meta.group == group for each in inventory.service_imports)
-        here = takes and namespace in ear.namespaces and cluster not in self.exports
+        alone = namespace not in ear.namespaces or cluster in self.exports
+        here = not alone and self._takes_part(ear, group)
         if group == MIRRORS or not (refs or here):
             return None
         mine = ear.called(self.of.name, port.key)
@@ -202,6 +201,21 @@ class Faults:
             severity="error" if mine else "warning",
             meets=_nowhere(len(mine), "no such object"),
         )
+
+    def _takes_part(self, ear: Ear, group: str) -> bool:
+        """Whether a cluster imports: it has an import, or exports where others have some.
+
+        Where no cluster at hand has any, as in manifests from Git, nobody has written them down.
+        """
+        whole = ear.cluster.inventory
+        if any(each.meta.group == group for each in whole.service_imports):
+            return True
+        mine = (each.meta for each in whole.others)
+        gives = any((meta.group, meta.kind) == (group, "ServiceExport") for meta in mine)
+        others = (
+            each for by in self.heard.values() for each in by.cluster.inventory.service_imports
+        )
+        return gives and any(each.meta.group == group for each in others)
 
     def unknown_port(self, found: Import, port: Port) -> Disagreement | None:
         """A port that references mean, and that neither an import has nor any export."""

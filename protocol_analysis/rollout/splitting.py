@@ -175,6 +175,8 @@ def _manifest(
     settings: dict[str, Any] = dict(exposure.settings)
     if seconds := settings.pop("timeoutSeconds", None):
         settings["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": seconds}}
+    if families := settings.pop("ipFamilies", ""):
+        settings["ipFamilies"] = families.split(",")
     local = own.prefer_local and "trafficDistribution" not in settings
     return {
         "apiVersion": "v1",
