@@ -180,6 +180,7 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
         },
         [
             ("b", "missing import", "warning", "metadata.name", "no reference leads there today"),
+            ("a", "missing import", "warning", "metadata.name", "no reference leads there today"),
             ("c", "missing import", "warning", "metadata.name", "no reference leads there today"),
         ],
     ),
