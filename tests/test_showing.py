@@ -55,6 +55,10 @@ NAMES = {
     ),
     "of an issue": ("https://github.com/a/b/issues/3", "a/b#3"),
     "of a branch": ("https://github.com/a/b/tree/main", "github.com/a/b/tree/main"),
+    "of a folder": ("https://github.com/a/b/tree/main/c/d", "a/b main d"),
+    "of a change": ("https://github.com/a/b/commit/a2f493764", "a/b a2f4937"),
+    "elsewhere": ("https://a.example/b/", "a.example/b"),
+    "far away": (f"https://a.example/{'b/' * 50}c#d", "a.example/…/c#d"),
 }
 
 

@@ -72,7 +72,7 @@ def cost_plot(matrix: pd.DataFrame) -> Picture:
     shown = cost_lines(matrix)
     against = sum(any(word in ("loses", "unknown") for word in line) for line in matrix.to_numpy())
     title = (
-        f"a rewrite costs somebody something, or nobody knows, for {against} of {len(matrix)} uses"
+        f"A rewrite costs somebody something, or nobody knows, for {against} of {len(matrix)} uses"
     )
     lines, columns = (whole - part for whole, part in zip(matrix.shape, shown.shape, strict=True))
     rest = [f"{n:,} {what}" for n, what in ((lines, "uses"), (columns, "readers")) if n > 0]

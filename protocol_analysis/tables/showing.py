@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import re
 import sys
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -17,11 +16,14 @@ import pandas as pd
 from protocol_analysis.formats import printable
 
 LONGEST = 600  # characters of a cell
-_LEFT = '<div style="text-align: left">{}</div>'
+_LEFT = '<div style="text-align: left{}">{}</div>'
+_WORD = 24  # characters of a word that is not broken: a date, a release
+_NAME = 48  # of a link's
 _URL = re.compile(r"https://[^\s<>\"',;]+")
 _OF_GITHUB = re.compile(
     r"https://github\.com/(?P<repository>[\w.-]+/[\w.-]+)/"
-    r"(?:(?:pull|issues)/(?P<number>\d+)|blob/(?P<at>[^/]+)/(?P<path>[^#]+))(?:#(?P<lines>.+))?"
+    r"(?:(?:pull|issues)/(?P<number>\d+)|commit/(?P<commit>[0-9a-f]+)"
+    r"|(?:blob|tree)/(?P<at>[^/]+)/(?P<path>[^#]+))(?:#(?P<lines>.+))?"
 )
 
 
@@ -42,12 +44,12 @@ def shown(table: pd.DataFrame) -> str:
     """A table as HTML. Every word of a manifest is escaped, and is no mathematics.
 
     >>> page = shown(pd.DataFrame({"name": ["<b>"], "port": [80]}))
-    >>> '<div style="text-align: left">&lt;b&gt;</div>' in page, "<td>80</td>" in page
+    >>> "&lt;b&gt;</div>" in page, "<td>80</td>" in page
     (True, True)
     """
     numbers = [pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes]
     heads = [
-        html.escape(str(name)) if number else _LEFT.format(html.escape(str(name)))
+        html.escape(str(name)) if number else _LEFT.format("", html.escape(str(name)))
         for name, number in zip(table.columns, numbers, strict=True)
     ]
     most = pd.get_option("display.max_rows")
@@ -55,7 +57,7 @@ def shown(table: pd.DataFrame) -> str:
     page.index = pd.Index([_cell(label) for label in table.index], name=_name(table.index))
     page.columns.name = _name(table.columns)
     return page.to_html(
-        formatters=[_number if number else partial(_text, _LEFT) for number in numbers],
+        formatters=[_number if number else _text for number in numbers],
         escape=False,
         max_rows=most,
         show_dimensions=len(table) > most,
@@ -72,8 +74,10 @@ def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _text(frame: str, value: Any) -> str:
-    return frame.format(_cell(value))
+def _text(value: Any) -> str:
+    word = str(value)
+    whole = len(word) <= _WORD and not re.search(r"\s", word)
+    return _LEFT.format("; white-space: nowrap" if whole else "", _cell(value))
 
 
 def _cell(value: Any) -> str:
@@ -94,6 +98,8 @@ def _link(url: str) -> str:
 def short(url: str) -> str:
     """What a link is called: repository, release or commit, file and lines of one to GitHub.
 
+    Of others the host, and the end of what is long.
+
     >>> short("https://github.com/envoyproxy/gateway/blob/v1.9.0/internal/gatewayapi/route.go#L35")
     'envoyproxy/gateway v1.9.0 route.go#L35'
     >>> short("https://github.com/envoyproxy/gateway/pull/9337")
@@ -103,9 +109,13 @@ def short(url: str) -> str:
     """
     found = _OF_GITHUB.fullmatch(url)
     if not found:
-        return url.removeprefix("https://").rstrip("/")
+        name = url.removeprefix("https://").rstrip("/")
+        parts = name.split("/")
+        return name if len(name) <= _NAME else f"{parts[0]}/…/{parts[-1]}"
     if found["number"]:
         return f"{found['repository']}#{found['number']}"
+    if found["commit"]:
+        return f"{found['repository']} {found['commit'][:7]}"
     at = found["at"][:7] if re.fullmatch(r"[0-9a-f]{40}", found["at"]) else found["at"]
     lines = f"#{found['lines']}" if found["lines"] else ""
     return f"{found['repository']} {at} {found['path'].rpartition('/')[2]}{lines}"
