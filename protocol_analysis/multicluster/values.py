@@ -10,28 +10,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from protocol_analysis.model import ServicePort
+from protocol_analysis.multicluster.causes import Causes
 from protocol_analysis.multicluster.controllers import Controller
 from protocol_analysis.multicluster.disagreeing import (
     Disagreement,
     Met,
     disagreement,
     judged,
-    numbered,
 )
-from protocol_analysis.multicluster.exporting import key_of
 from protocol_analysis.multicluster.hearing import AS_DECLARED, Ear, Way
 from protocol_analysis.multicluster.merging import MergedPort, why_older
 from protocol_analysis.multicluster.sides import (
     DERIVED,
     EXPORT,
-    IMPORT,
     Across,
     Side,
     amiss,
     unlike,
 )
-from protocol_analysis.readings import ITS_DERIVED, ITS_SERVICE, UNSENT, word_of
+from protocol_analysis.readings import UNSENT, word_of
 from protocol_analysis.resolution import ASSUMED, Resolution
 
 
@@ -40,6 +37,7 @@ class Values:
 
     def __init__(self, heard: Mapping[str, Ear], controller: Controller) -> None:
         self.heard, self.controller = heard, controller
+        self.causes = Causes(heard, controller)
 
     def of_side(
         self, port: Across, merged: MergedPort, side: Side, meant: str
@@ -56,7 +54,7 @@ class Values:
             yield self._overridden(port, merged, side, meant)
         elif found.value:
             yield self._lost_or_edited(port, merged, side, found.right, meant)
-        if found.else_ and not self._passed_on(port, side, found.right, found.else_):
+        if found.else_ and not self.causes.passed_on(port, side, found.right, found.else_):
             yield self._otherwise(port, merged, side, found.right, meant, found.else_)
         if turned := self.turned(side, port.sides[0]):
             why, led = turned[0][0], [answer for _, answer, _ in turned]
@@ -71,7 +69,7 @@ class Values:
         """
         found, ear = [], self.heard[side.cluster]
         for answer in self._leading(side):
-            alone, meant = self._alike(answer, side), self._meant(first, ear.way(answer))
+            alone, meant = self._alike(answer, side), self.causes.meant(first, ear.way(answer))
             if answer.sent and word_of(answer) not in (word_of(alone), meant):
                 known = (*alone.reasons, *(each for each in answer.reasons if each.row == ASSUMED))
                 more = [each.text for each in answer.reasons if each not in known]
@@ -90,20 +88,15 @@ class Values:
         hear = partial(ear.hear, side.service, side.port, value, name=name)
         return unlike(
             lambda way: word_of(hear(way=way)),
-            lambda way: self._meant(first, way),
+            lambda way: self.causes.meant(first, way),
             *(ways, port.plain),
         )
-
-    def _meant(self, first: Side, way: Way) -> str:
-        """What is spoken to the first side by such a way, by the reader of its own cluster."""
-        ear = self.heard[first.cluster]
-        return word_of(ear.hear(first.service, first.port, way=replace(way, by=None)))
 
     def _other_name(
         self, port: Across, merged: MergedPort, side: Side, right: str | None, meant: str
     ) -> Iterator[Disagreement]:
         """Another name of a port, which says something to those only that go by names."""
-        exports, stand_in, why = side.side == EXPORT, self._stand_in(port, side), ""
+        exports, stand_in, why = side.side == EXPORT, self.causes.stand_in(port, side), ""
         named = side if side.port.name != port.name else stand_in or side
         if named.port.name == port.name:
             return
@@ -139,20 +132,6 @@ class Values:
         else:
             met = self._met(led, port, guilty)
             yield judged(fault, met, self._word(side), meant, guilty=plain)
-
-    def _stand_in(self, port: Across, side: Side) -> Side | None:
-        """The export of the same cluster that is read for an import, where there is one."""
-        if side.side != IMPORT:
-            return None
-        read = self.heard[side.cluster].hear(side.service, side.port).target
-        exports = (each for each in port.sides if each.side == EXPORT)
-        return next((each for each in exports if each.service.meta == read), None)
-
-    def _passed_on(self, port: Across, side: Side, value: str | None, way: Way) -> bool:
-        """Whether the port is missing on the Service derived from the import: told there."""
-        answer = self.heard[side.cluster].hear(side.service, side.port, value, way=way)
-        derived = [each.derived.meta for each in port.of.imports if each.derived]
-        return answer.outcome == "no-port" and answer.target in derived
 
     def _overridden(self, port: Across, merged: MergedPort, side: Side, meant: str) -> Disagreement:
         """What a younger export declares: who reaches its pods through an import, and at home."""
@@ -219,7 +198,7 @@ class Values:
         self, port: Across, merged: MergedPort, side: Side, right: str | None, meant: str, way: Way
     ) -> Disagreement:
         """Another wire with the right value: by the object's kind, by its reader, or by TLS."""
-        kind, why = self._cause(port, side, right, way)
+        kind, why = self.causes.of_wire(port, side, right, way)
         met = self._met(
             *(self._leading(side), port),
             lambda each: (
@@ -228,10 +207,10 @@ class Values:
         )
         field = _FIELDS.get(kind, "appProtocol")
         fault = replace(self._fault(kind, port, merged, side), field=field, why=why)
-        if kind == "overridden" and (stand_in := self._stand_in(port, side)):
+        if kind == "overridden" and (stand_in := self.causes.stand_in(port, side)):
             fault = replace(fault, found=stand_in.value, position=stand_in.port.where)
         if kind in ("conflict", "edited"):
-            found, wanted = map(_numbered, self._firsts(port, side))
+            found, wanted = self.causes.firsts(port, side)
             fault = replace(fault, field="ports", found=found, wanted=wanted)
         if kind == "tls" and side.side == EXPORT:
             # Imports know nothing of the policies by which its pods are reached at home.
@@ -241,65 +220,6 @@ class Values:
             if any(each.guilty and each.here != each.meant for each in through):
                 return _at_home(judged(fault, through, meant, self._word(side)), side)
         return judged(fault, met, self._word(side), meant)
-
-    def _cause(self, port: Across, side: Side, right: str | None, way: Way) -> tuple[str, str]:
-        """The kind of a fault that is not of the value, and why it is one, by a way it shows."""
-        winner, ear = port.sides[0], self.heard[side.cluster]
-        older, reader, meant = (
-            self.heard[winner.cluster],
-            way.by or ear.reader,
-            self._meant(winner, way),
-        )
-        hear = partial(ear.hear, side.service, side.port, right, way=way, name=port.name)
-        answer = hear()
-        if side.side == IMPORT and not answer.sent:
-            if answer.deciding.row == ITS_SERVICE:
-                return "unread import", f"{reader} reads the Service of its name: there is none"
-            if answer.deciding.row == ITS_DERIVED:
-                why = f"{reader} reads the Service that is derived from it, and there is none"
-                return "unread import", f"{why}: {self.controller.text}"
-            if answer.outcome == "kind-not-read":
-                return "unread import", f"{reader} takes no ServiceImport"
-            if answer.outcome == "no-port":
-                return "missing port", f"{reader} reads {answer.target} for it: it has no such port"
-            return "unread import", answer.deciding.text
-        spoken, here, there = word_of(answer), side.place, winner.place
-        if self._by_number(port, side, meant, way):
-            mine, theirs = map(_numbered, self._firsts(port, side))
-            why = f"the first port of a number is read: {mine} in {here}, {theirs} in {there}"
-            return "conflict" if side.side == EXPORT else "edited", why
-        stand_in = self._stand_in(port, side)
-        if stand_in and stand_in.value != port.wanted:
-            return "overridden", f"{reader} reads {stand_in.service.meta} for it"
-        plain, on_service = (word_of(hear(kind=kind, policies=False)) for kind in ("", "Service"))
-        if right and plain != on_service:
-            says = f"speaks {on_service} to a Service that says so, {plain} to an import"
-            return "dead import", f"{reader} {says}"
-        own = replace(way, by=None)
-        at_home = word_of(older.hear(winner.service, winner.port, way=own, policies=False))
-        theirs = word_of(hear(way=replace(way, by=older.reader)))
-        if plain != at_home or theirs == meant:
-            other = f"{older.reader} in {there} {meant}"
-            return "release skew", f"{reader} in {here} speaks {spoken}, {other}"
-        by = f"{meant} by those of the {winner}"
-        return "tls", f"{spoken} by the policies of the {side}, {by}"
-
-    def _firsts(self, port: Across, side: Side) -> list[ServicePort]:
-        """The first port of the number, on a side and on the oldest export."""
-        sides = (side, port.sides[0])
-        return [self.heard[s.cluster].numbered(s.service, s.port)[0] for s in sides]
-
-    def _by_number(self, port: Across, side: Side, meant: str, way: Way) -> bool:
-        """Whether it is not spoken what is meant for another port of the same number."""
-        mine, theirs = self._firsts(port, side)
-        ear, here = self.heard[side.cluster], side.port
-        own = {key_of(mine), key_of(theirs)} == {port.key}
-        if own or _numbered(mine) == _numbered(theirs):
-            return False
-        value = theirs.app_protocol
-        keys = [key_of(each) for each in ear.numbered(side.service, here)]
-        written = tuple((side.service.meta, key, value) for key in keys if key != port.key)
-        return word_of(ear.hear(side.service, here, value, way=way, written=written)) == meant
 
     def _fault(self, kind: str, port: Across, merged: MergedPort, side: Side) -> Disagreement:
         return disagreement(
@@ -378,8 +298,3 @@ def _at_home(fault: Disagreement, side: Side) -> Disagreement:
     """A fault that is told by what is spoken to the pods of an export in its own cluster."""
     said = fault.meets.replace("is meant", f"is spoken to the pods of {side.place} at home")
     return replace(fault, meets=said)
-
-
-def _numbered(port: ServicePort) -> str:
-    """A port and what it declares: `80/UDP kubernetes.io/h2c`."""
-    return f"{numbered(port)} {port.app_protocol or ''}".rstrip()

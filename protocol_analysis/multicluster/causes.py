@@ -1,0 +1,115 @@
+"""Why a side is not spoken what is meant though its value and its name are right. Pure.
+
+The object's kind, its reader, the Service that is read for it, another port of its number, or TLS:
+each is tried by asking what would be spoken without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from protocol_analysis.model import ServicePort
+from protocol_analysis.multicluster.controllers import Controller
+from protocol_analysis.multicluster.disagreeing import numbered
+from protocol_analysis.multicluster.exporting import key_of
+from protocol_analysis.multicluster.hearing import Ear, Way
+from protocol_analysis.multicluster.sides import EXPORT, IMPORT, Across, Side
+from protocol_analysis.readers import Reader
+from protocol_analysis.readings import ITS_DERIVED, ITS_SERVICE, word_of
+from protocol_analysis.resolution import Resolution
+
+
+class Causes:
+    """All clusters, asked what would be spoken if something were otherwise."""
+
+    def __init__(self, heard: Mapping[str, Ear], controller: Controller) -> None:
+        self.heard, self.controller = heard, controller
+
+    def meant(self, first: Side, way: Way) -> str:
+        """What is spoken to the first side by such a way, by the reader of its own cluster."""
+        ear = self.heard[first.cluster]
+        return word_of(ear.hear(first.service, first.port, way=replace(way, by=None)))
+
+    def stand_in(self, port: Across, side: Side) -> Side | None:
+        """The export of the same cluster that is read for an import, where there is one."""
+        if side.side != IMPORT:
+            return None
+        read = self.heard[side.cluster].hear(side.service, side.port).target
+        exports = (each for each in port.sides if each.side == EXPORT)
+        return next((each for each in exports if each.service.meta == read), None)
+
+    def passed_on(self, port: Across, side: Side, value: str | None, way: Way) -> bool:
+        """Whether the port is missing on the Service derived from the import: told there."""
+        answer = self.heard[side.cluster].hear(side.service, side.port, value, way=way)
+        derived = [each.derived.meta for each in port.of.imports if each.derived]
+        return answer.outcome == "no-port" and answer.target in derived
+
+    def of_wire(self, port: Across, side: Side, right: str | None, way: Way) -> tuple[str, str]:
+        """The kind of a fault that is not of the value, and why it is one, by a way it shows."""
+        winner, ear = port.sides[0], self.heard[side.cluster]
+        older, reader = self.heard[winner.cluster], way.by or ear.reader
+        meant = self.meant(winner, way)
+        hear = partial(ear.hear, side.service, side.port, right, way=way, name=port.name)
+        answer = hear()
+        if side.side == IMPORT and not answer.sent:
+            return self._unread(answer, reader)
+        spoken, here, there = word_of(answer), side.place, winner.place
+        if self._by_number(port, side, meant, way):
+            mine, theirs = self.firsts(port, side)
+            why = f"the first port of a number is read: {mine} in {here}, {theirs} in {there}"
+            return "conflict" if side.side == EXPORT else "edited", why
+        stand_in = self.stand_in(port, side)
+        if stand_in and stand_in.value != port.wanted:
+            return "overridden", f"{reader} reads {stand_in.service.meta} for it"
+        plain, on_service = (word_of(hear(kind=kind, policies=False)) for kind in ("", "Service"))
+        if right and plain != on_service:
+            says = f"speaks {on_service} to a Service that says so, {plain} to an import"
+            return "dead import", f"{reader} {says}"
+        own = replace(way, by=None)
+        at_home = word_of(older.hear(winner.service, winner.port, way=own, policies=False))
+        theirs = word_of(hear(way=replace(way, by=older.reader)))
+        if plain != at_home or theirs == meant:
+            other = f"{older.reader} in {there} {meant}"
+            return "release skew", f"{reader} in {here} speaks {spoken}, {other}"
+        by = f"{meant} by those of the {winner}"
+        return "tls", f"{spoken} by the policies of the {side}, {by}"
+
+    def _unread(self, answer: Resolution, reader: Reader) -> tuple[str, str]:
+        """Of an import to which nothing is sent."""
+        if answer.deciding.row == ITS_SERVICE:
+            return "unread import", f"{reader} reads the Service of its name: there is none"
+        if answer.deciding.row == ITS_DERIVED:
+            why = f"{reader} reads the Service that is derived from it, and there is none"
+            return "unread import", f"{why}: {self.controller.text}"
+        if answer.outcome == "kind-not-read":
+            return "unread import", f"{reader} takes no ServiceImport"
+        if answer.outcome == "no-port":
+            return "missing port", f"{reader} reads {answer.target} for it: it has no such port"
+        return "unread import", answer.deciding.text
+
+    def firsts(self, port: Across, side: Side) -> tuple[str, str]:
+        """The first port of the number, on a side and on the oldest export, in words."""
+        mine, theirs = self._first(side), self._first(port.sides[0])
+        return _numbered(mine), _numbered(theirs)
+
+    def _first(self, side: Side) -> ServicePort:
+        return self.heard[side.cluster].numbered(side.service, side.port)[0]
+
+    def _by_number(self, port: Across, side: Side, meant: str, way: Way) -> bool:
+        """Whether it is not spoken what is meant for another port of the same number."""
+        mine, theirs = self._first(side), self._first(port.sides[0])
+        ear, here = self.heard[side.cluster], side.port
+        own = {key_of(mine), key_of(theirs)} == {port.key}
+        if own or _numbered(mine) == _numbered(theirs):
+            return False
+        value = theirs.app_protocol
+        keys = [key_of(each) for each in ear.numbered(side.service, here)]
+        written = tuple((side.service.meta, key, value) for key in keys if key != port.key)
+        return word_of(ear.hear(side.service, here, value, way=way, written=written)) == meant
+
+
+def _numbered(port: ServicePort) -> str:
+    """A port and what it declares: `80/UDP kubernetes.io/h2c`."""
+    return f"{numbered(port)} {port.app_protocol or ''}".rstrip()
