@@ -324,7 +324,10 @@ def mirror_lost(turn: Turn) -> None:
     own = turn.objects[oldest, "Service", turn.of.name]
     own["metadata"]["labels"] = {"mirror.linkerd.io/exported": "true"}
     mirror = _without_value(turn, cluster, name)
-    mirror["metadata"]["labels"] = {"mirror.linkerd.io/mirrored-service": "true"}
+    mirror["metadata"]["labels"] = {
+        "mirror.linkerd.io/mirrored-service": "true",
+        "mirror.linkerd.io/cluster-name": oldest,
+    }
     severity = "error" if turn.maybe_route(cluster, name=name) else "warning"
     turn.made.faults.add(("lost", cluster, name, 8080, severity))
 

@@ -75,7 +75,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "multicluster": {
         *CORE,
         *("sheets", "readers", "readings", "speaking", "coverage", "reading", "rulebook"),
-        *("attaching", "manifests", "policies", "wiring"),
+        *("attaching", "manifests", "policies", "wiring", "portability"),
     },
     "stories": {*CORE, "edits", "readings", "compare", "upgrade", "reading"},
     "explain": {*CORE, "readings", "proof"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,7 @@ from protocol_analysis.reading import read
 from protocol_analysis.tables import propagation_matrix
 from protocol_analysis.tables.multicluster import marks_are_differences
 from tests.disagreeing import (
+    DERIVED,
     GATEWAY,
     H2C,
     MCS,
@@ -46,6 +47,7 @@ CONTOUR = [
     route(parents=[{"name": "g"}]),
 ]
 FROM = "mirror.linkerd.io/cluster-name"
+OF_HEADLESS = "mirror.linkerd.io/headless-mirror-svc-name"
 MIRROR = {"mirror.linkerd.io/mirrored-service": "true"}
 
 
@@ -65,6 +67,13 @@ OLD_POLICIES = serves("BackendTLSPolicy", "backendtlspolicies", GATEWAY[:-3], "v
 NEW_IMPORTS = serves("ServiceImport", "serviceimports", MCS, "v1beta1")
 SHARED = route()
 SHARED["spec"]["rules"][0]["backendRefs"].append({"name": "y", "port": 80})
+AT_HOME = route(to="Service")
+AT_HOME["spec"]["rules"][0]["backendRefs"].append({"name": "y", "port": 80})
+ON_G: dict[str, Any] = {"parents": [{"name": "g"}]}
+ISTIO = [
+    of(GATEWAY, "GatewayClass", "i", {"spec": {"controllerName": "istio.io/gateway-controller"}}),
+    gateway("web", "i"),
+]
 NAMED = [service(port(80, name="grpc")), export(T2), imported(port(80, name="http")), route()]
 CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
     "a value that only GRPCRoutes hear": (
@@ -136,6 +145,72 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
             "c": [imported(port(80)), SHARED, service(port(80, H2C), name="y")],
         },
         [("c", "turned", "error", "", "HTTPRoute shop/r: h2 is spoken where http/1.1 is meant")],
+    ),
+    "the same neighbour in both clusters": (
+        {
+            "a": [service(port(80)), export(T1), AT_HOME, service(port(80, H2C), name="y")],
+            "c": [imported(port(80)), SHARED, service(port(80, H2C), name="y")],
+        },
+        [],
+    ),
+    "a neighbour at home": (
+        {
+            "a": [service(port(80)), export(T1), AT_HOME, service(port(80, H2C), name="y")],
+            "c": [imported(port(80)), route()],
+        },
+        [("c", "turned", "error", "", "HTTPRoute shop/r: http/1.1 is spoken where h2 is meant")],
+    ),
+    "the same gateways in both clusters": (
+        {
+            "a": [service(port(80, "http2")), export(T1), *ISTIO, route(to="Service", **ON_G)],
+            "c": [service(port(80, "http2")), export(T2), *ISTIO, route(to="Service", **ON_G)],
+        },
+        [],
+    ),
+    "a value that the gateway of a derived Service refuses": (
+        {
+            "a": [service(port(80, "grpc")), export(T1)],
+            "c@contour:main": [
+                imported(port(80, "grpc"), annotations=DERIVED),
+                service(port(80, "grpc"), name="derived-abc"),
+                route(to="Service", name="derived-abc"),
+            ],
+        },
+        [
+            (
+                "c",
+                "release skew",
+                "error",
+                "appProtocol",
+                "HTTPRoute shop/r leads nowhere: h2 is mea",
+            )
+        ],
+    ),
+    "an import that nobody reads beside a derived Service": (
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c@contour:main": [
+                imported(port(80, H2C), annotations=DERIVED),
+                service(port(80, H2C), name="derived-abc"),
+                route(to="Service", name="derived-abc"),
+            ],
+        },
+        [],
+    ),
+    "mirrors that stand for no one Service": (
+        {
+            "a": [service(port(80, H2C), labels={"mirror.linkerd.io/exported": "true"})],
+            "d": [
+                service(port(80, H2C), name="x-federated", labels=MIRROR),
+                service(
+                    port(80, H2C),
+                    name="x-0-a",
+                    labels=MIRROR
+                    | {FROM: "a", "mirror.linkerd.io/headless-mirror-svc-name": "x-a"},
+                ),
+            ],
+        },
+        [],
     ),
     "a policy that is not seen, since its CRD serves another version": (
         {

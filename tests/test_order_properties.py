@@ -146,17 +146,24 @@ def test_no_prefix_parts_anybody(tmp_path: Path, drawn: list[Any]) -> None:
 @given(CLUSTERS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_prefix_parts_routes(tmp_path: Path, drawn: list[Any]) -> None:
-    """Each with a rule of its own: what a neighbour makes of it is another matter."""
-    alone = [
-        (reader, [each for each in objects if "y" not in str(each.get("spec", {}).get("rules"))])
-        for reader, objects in drawn
-    ]
-    now = list(made_of(tmp_path, alone))
+    """Whatever their rules make of them."""
+    now = list(made_of(tmp_path, drawn))
     for step in safe_order(now, "v1.9.0"):
         if not step.blocked:
             then = applied(now, step)
             assert parted(requests(now), requests(then)) == [], step.action
             now = then
+
+
+@given(a_cluster())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_twins_agree(tmp_path: Path, drawn: tuple[str, list[Object]]) -> None:
+    """Two clusters that have and export the very same are spoken to alike."""
+    reader, objects = drawn
+    same = [each for each in objects if each["kind"] != "ServiceImport"]
+    routes = [each for each in same if "ServiceImport" not in str(each.get("spec"))]
+    rows = propagation(world(tmp_path, {f"{name}@{reader}": routes for name in "ab"}))
+    assert all(row.agrees and not row.faults for row in rows)
 
 
 @given(CLUSTERS)

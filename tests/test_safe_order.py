@@ -12,7 +12,19 @@ from protocol_analysis.multicluster.propagation import propagation
 from protocol_analysis.multicluster.steps import Step, apart, applied
 from protocol_analysis.multicluster.telling import never_worse, prefixes
 from protocol_analysis.reading import Cluster, read
-from tests.disagreeing import T1, T2, export, imported, port, route, service, world
+from tests.disagreeing import (
+    DERIVED,
+    GATEWAY,
+    T1,
+    T2,
+    export,
+    imported,
+    of,
+    port,
+    route,
+    service,
+    world,
+)
 from tests.fleet_faults import fleet
 from tests.fleets import a_cluster
 
@@ -193,6 +205,66 @@ def test_an_upgrade_that_would_part_grpc_routes(tmp_path: Path) -> None:
     assert steps[0].blocked == f"shop/x:80 behind GRPCRoute: {said}"
 
 
+def test_an_upgrade_that_would_part_what_a_policy_makes_alike(tmp_path: Path) -> None:
+    """Up to v1.8 a policy with proxyProtocol takes HTTP/2 away: at home all speak HTTP/1.1."""
+    policy = of(
+        "gateway.envoyproxy.io/v1alpha1",
+        "BackendTrafficPolicy",
+        "p",
+        {
+            "spec": {
+                "targetRefs": [{"group": GATEWAY[:-3], "kind": "HTTPRoute", "name": "r"}],
+                "proxyProtocol": {"version": "V1"},
+            }
+        },
+    )
+    clusters = world(
+        tmp_path,
+        {
+            "a@envoy-gateway:v1.8.3": [
+                *(service(port(80, H2C)), export(), route(to="Service"), policy),
+            ],
+            "c@envoy-gateway:v1.3.3": [imported(port(80, H2C)), route()],
+        },
+    )
+    steps = safe_order(clusters, "v1.9.0")
+    said = "Service of a http/1.1, ServiceImport of c h2"
+    assert steps[0].blocked == f"shop/x:80 by the routes that lead there: {said}"
+
+
+def test_an_import_that_nobody_reads_holds_up_nothing(tmp_path: Path) -> None:
+    """Contour turns `grpc` away, and takes the Service that is derived from the import."""
+    clusters = world(
+        tmp_path,
+        {
+            "a": [service(port(80, "grpc")), export(), route(to="Service")],
+            "c@contour:main": [
+                imported(port(80, "grpc"), annotations=DERIVED),
+                service(port(80, "grpc"), name="derived-abc"),
+                route(to="Service", name="derived-abc"),
+            ],
+        },
+    )
+    (step,) = safe_order(clusters)
+    assert step.action == f"write {H2C} on Service shop/x:80; its imports follow"
+    assert not step.blocked
+    after = propagation(applied(clusters, step))
+    assert all(row.agrees and not row.faults for row in after)
+
+
+def test_no_other_use_is_offered(tmp_path: Path) -> None:
+    """Kgateway takes `http2` for HTTP/2; what settles that is no WebSocket's value."""
+    clusters = world(
+        tmp_path,
+        {
+            "a": [service(port(80, "http2")), export(T1)],
+            "c@kgateway:main": [service(port(80, "http2")), export(T2)],
+        },
+    )
+    steps = [step for step in safe_order(clusters) if step.writes]
+    assert [step.action for step in steps] == ["remove appProtocol of Service shop/x:80 of a, c"]
+
+
 def test_a_name_is_no_matter_of_values(tmp_path: Path) -> None:
     """Istio goes by the name of a port; what is wrong there, no other value is to mend."""
     clusters = world(
@@ -263,8 +335,9 @@ def test_an_upgrade_that_would_turn_a_neighbour(tmp_path: Path) -> None:
         },
     )
     steps = safe_order(clusters, "v1.9.0")
-    said = "HTTPRoute shop/r would speak h2 to ServiceImport shop/y:80 of c, not http/1.1"
-    assert {step.blocked for step in steps} == {said}
+    said = "Service of a http/1.1, ServiceImport of c h2"
+    assert f"shop/y:80 by the routes that lead there: {said}" in {step.blocked for step in steps}
+    assert all(step.blocked for step in steps)
 
 
 def test_a_value_that_turns_a_neighbour_to_what_is_meant(tmp_path: Path) -> None:

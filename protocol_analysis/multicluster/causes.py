@@ -15,9 +15,9 @@ from protocol_analysis.multicluster.controllers import Controller
 from protocol_analysis.multicluster.disagreeing import numbered
 from protocol_analysis.multicluster.exporting import key_of
 from protocol_analysis.multicluster.hearing import Ear, Way
-from protocol_analysis.multicluster.sides import EXPORT, IMPORT, Across, Side
+from protocol_analysis.multicluster.sides import EXPORT, IMPORT, Across, Side, aside
 from protocol_analysis.readers import Reader
-from protocol_analysis.readings import ITS_DERIVED, ITS_SERVICE, word_of
+from protocol_analysis.readings import ITS_DERIVED, ITS_SERVICE, UNSENT, word_of
 from protocol_analysis.resolution import Resolution
 
 
@@ -28,9 +28,15 @@ class Causes:
         self.heard, self.controller = heard, controller
 
     def meant(self, first: Side, way: Way) -> str:
-        """What is spoken to the first side by such a way, by the reader of its own cluster."""
+        """What is spoken to the first side alone by such a way, in its own cluster."""
         ear = self.heard[first.cluster]
-        return word_of(ear.hear(first.service, first.port, way=replace(way, by=None)))
+        return word_of(ear.hear(first.service, first.port, way=ear.here(way)))
+
+    def at_home(self, first: Side, way: Way) -> list[Resolution]:
+        """The references that lead to the first side in such a way."""
+        ear = self.heard[first.cluster]
+        here = ear.here(way)
+        return [led for led in ear.leading(first.service, first.port) if ear.way(led) == here]
 
     def stand_in(self, port: Across, side: Side) -> Side | None:
         """The export of the same cluster that is read for an import, where there is one."""
@@ -41,7 +47,9 @@ class Causes:
         return next((each for each in exports if each.service.meta == read), None)
 
     def passed_on(self, port: Across, side: Side, value: str | None, way: Way) -> bool:
-        """Whether the port is missing on the Service derived from the import: told there."""
+        """Whether it is told at the Service derived from an import: that is read, or lacks it."""
+        if aside(self.heard[side.cluster], port.of, side):
+            return True
         answer = self.heard[side.cluster].hear(side.service, side.port, value, way=way)
         derived = [each.derived.meta for each in port.of.imports if each.derived]
         return answer.outcome == "no-port" and answer.target in derived
@@ -67,12 +75,12 @@ class Causes:
         if right and plain != on_service:
             says = f"speaks {on_service} to a Service that says so, {plain} to an import"
             return "dead import", f"{reader} {says}"
-        own = replace(way, by=None)
+        own = older.here(way)
         at_home = word_of(older.hear(winner.service, winner.port, way=own, policies=False))
         theirs = word_of(hear(way=replace(way, by=older.reader)))
         if plain != at_home or theirs == meant:
-            other = f"{older.reader} in {there} {meant}"
-            return "release skew", f"{reader} in {here} speaks {spoken}, {other}"
+            other = f"{own.by or older.reader} in {there} {_does(meant)}"
+            return "release skew", f"{reader} in {here} {_does(spoken)}, {other}"
         by = f"{meant} by those of the {winner}"
         return "tls", f"{spoken} by the policies of the {side}, {by}"
 
@@ -108,6 +116,10 @@ class Causes:
         keys = [key_of(each) for each in ear.numbered(side.service, here)]
         written = tuple((side.service.meta, key, value) for key in keys if key != port.key)
         return word_of(ear.hear(side.service, here, value, way=way, written=written)) == meant
+
+
+def _does(word: str) -> str:
+    return "turns it away" if word in UNSENT else f"speaks {word}"
 
 
 def _numbered(port: ServicePort) -> str:

@@ -29,7 +29,7 @@ from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import ITS_DERIVED, STANDS, alone, resolve, who, word_of
 from protocol_analysis.resolution import Reason, Resolution
-from protocol_analysis.resolver import TRANSPORTS
+from protocol_analysis.resolver import CHECKS, TRANSPORTS
 from protocol_analysis.rows import Rules
 from protocol_analysis.scope import Scope
 from protocol_analysis.speaking import passed_over, rules_of
@@ -37,6 +37,8 @@ from protocol_analysis.wiring import definitions_of, seen, unserved
 
 # Outcomes of references by which nothing would be sent, were their object at hand and right.
 _SILENT = ("not-permitted", "not-watched", "weight-0")
+# Outcomes other than that a gateway refuses the very port for what it says.
+_NOT_REFUSED = (*_SILENT, *CHECKS, "no-listener")
 AS_DECLARED = "\0"  # no manifest can hold it
 Values = tuple[tuple[Port, str | None], ...]  # of one object, by port
 Written = tuple[tuple[Meta, Port, str | None], ...]  # on several objects
@@ -86,6 +88,7 @@ class Ear:
     _heard: dict[tuple[object, ...], Resolution] = field(default_factory=dict)
     _numbered: dict[Meta, dict[int | None, tuple[ServicePort, ...]]] = field(default_factory=dict)
     _rules: dict[Reader, tuple[Rules, Rules | None]] = field(default_factory=dict)
+    _readers: dict[str, Reader] = field(default_factory=dict)
     _references: dict[_Led, list[Resolution]] | None = None
     _naming: dict[_Led, list[Resolution]] | None = None
     _wanted: dict[Name, dict[Port, list[Resolution]]] | None = None
@@ -208,6 +211,17 @@ class Ear:
         reader = by if mine and other else None
         return Way(route=answer.route.kind, site=answer.ref.site, by=reader)
 
+    def here(self, way: Way) -> Way:
+        """A way of another cluster in this one: by a gateway of that implementation, if it has one.
+
+        Else by the cluster's own.
+        """
+        if way.by is None:
+            return way
+        if self._references is None:
+            self._listen()
+        return replace(way, by=self._readers.get(way.by.implementation))
+
     def ways(self, service: Service, port: ServicePort) -> list[Way]:
         """How the references lead that send requests to a port, each way once."""
         return list(dict.fromkeys(map(self.way, self.leading(service, port))))
@@ -247,15 +261,19 @@ class Ear:
             if ref.kind == "ServiceImport" and answer.route.world == here:
                 ports = self._wanted.setdefault((ref.namespace, ref.name, group), {})
                 ports.setdefault(port, []).append(answer)
-            if target and answer.sent:
-                self._references.setdefault((target, *port), []).append(answer)
+            if (by := who(answer)).implementation != own.implementation:
+                self._readers[by.implementation] = by
             stands = (
                 target and target.kind != ref.kind and (answer.sent or answer.outcome == "no-port")
             )
             missing = answer.outcome in ("no-object", "kind-not-read")
-            if stands or missing or self._unserved(answer.target):
-                named = (group, ref.kind, ref.namespace, ref.name)
-                self._naming.setdefault((named, *port), []).append(answer)
+            named = stands or missing or self._unserved(answer.target)
+            refused = not (named or answer.sent or answer.outcome in _NOT_REFUSED)
+            if target and (answer.sent or refused):
+                self._references.setdefault((target, *port), []).append(answer)
+            if named:
+                name = (group, ref.kind, ref.namespace, ref.name)
+                self._naming.setdefault((name, *port), []).append(answer)
 
     def _without_listener(self) -> frozenset[Meta]:
         """The routes that no listener of their Gateways takes, whatever they refer to."""

@@ -24,8 +24,9 @@ from protocol_analysis.multicluster.exporting import (
 from protocol_analysis.reading import Cluster
 
 MIRRORS = "mirror.linkerd.io"  # takes the place of an API group: these objects have labels alone
-_EXPORTED, _MIRROR, _FROM = (
-    f"{MIRRORS}/{name}" for name in ("exported", "mirrored-service", "cluster-name")
+_EXPORTED, _MIRROR, _FROM, _OF_HEADLESS = (
+    f"{MIRRORS}/{name}"
+    for name in ("exported", "mirrored-service", "cluster-name", "headless-mirror-svc-name")
 )
 
 
@@ -67,7 +68,7 @@ def mirrored(clusters: Iterable[Cluster]) -> list[Shared]:
     found = []
     for (key, source), imports in sorted(mirrors.items()):
         # `a-b` of a cluster `c`, and `a` of `b-c`, have mirrors of one name.
-        own = [each for each in exports.get(key, ()) if source in ("", each.cluster)]
+        own = [each for each in exports.get(key, ()) if source == each.cluster]
         found += together({key: own} if own else {}, {key: imports})
     return found
 
@@ -83,6 +84,9 @@ def _by_name(cluster: Cluster, label: str) -> Iterator[list[Service]]:
         labels = dict(service.meta.labels)
         if service.meta.world == (cluster.name or "") and label in labels:
             if label == _EXPORTED and (labels[label] == "false" or _MIRROR in labels):
+                continue
+            # Of a federated Service no cluster is named; an endpoint's is part of another mirror.
+            if label == _MIRROR and (_FROM not in labels or _OF_HEADLESS in labels):
                 continue
             found.setdefault((service.meta.namespace, service.meta.name), []).append(service)
     yield from found.values()

@@ -13,37 +13,36 @@ follow: whoever has another value than the oldest export is one disagreement mor
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator, MutableMapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
 from protocol_analysis.coverage import readable
-from protocol_analysis.model import Meta
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
-from protocol_analysis.multicluster.exporting import Port
 from protocol_analysis.multicluster.hearing import AS_DECLARED, Way, ears
 from protocol_analysis.multicluster.mirroring import across_clusters
-from protocol_analysis.multicluster.neighbours import Neighbours
+from protocol_analysis.multicluster.references import Led, References, kind_of, parted
 from protocol_analysis.multicluster.sides import (
     EXPORT,
     Across,
     Side,
     amiss,
+    aside,
     ports_across,
     unlike,
     writes_of,
 )
-from protocol_analysis.multicluster.steps import Step, apart, named
+from protocol_analysis.multicluster.steps import Now, Place, Step, apart, named
+from protocol_analysis.portability import meanings
 from protocol_analysis.readers import Reader, reader
 from protocol_analysis.reading import Cluster
 from protocol_analysis.readings import UNSENT, word_of
 from protocol_analysis.releases import release_key
-from protocol_analysis.resolution import Resolution
 from protocol_analysis.resolver import TRANSPORTS
 from protocol_analysis.speaking import rules_of
 
-_Place = tuple[str, Meta, Port]  # cluster, object, port
+_PLAIN = ("http", "http2")  # the uses of values that may be offered
 _Group = list[tuple[Side, Way]]  # what is compared: the first side, then others by the same way
 
 
@@ -96,24 +95,27 @@ class _Search:
     def __init__(self, clusters: Sequence[Cluster], to: Reader, controller: Controller) -> None:
         self.to = to
         self.ears = ears(clusters, controller)
-        self.now = _Now(readers={name: ear.reader for name, ear in self.ears.items()})
-        self.neighbours = {name: Neighbours(ear.cluster) for name, ear in self.ears.items()}
+        self.now = Now(readers={name: ear.reader for name, ear in self.ears.items()})
+        self.references = References(self.ears)
         self.ports: list[Across] = []
         self.writers: list[Controller] = []
-        self.near: dict[_Place, list[_Place]] = {}
-        self.at: dict[_Place | str, set[int]] = {}
+        self.near: dict[Place, list[Place]] = {}
+        self.at: dict[Place | str, set[int]] = {}
         for of in across_clusters(clusters):
             for port in ports_across(of):
                 for side in port.sides:
                     # What is written beside it may be read for it.
                     near = self.ears[side.cluster].near(side.service, side.port)
                     self.near[side.key] = [(side.cluster, *place) for place in near]
-                    at: list[_Place | str] = [*self.near[side.key], side.cluster]
+                    at: list[Place | str] = [*self.near[side.key], side.cluster]
                     for key in at:
                         self.at.setdefault(key, set()).add(len(self.ports))
                 self.ports.append(port)
                 self.writers.append(writes_of(of, controller))
         self.groups = [list(self._groups(port)) for port in self.ports]
+        every = enumerate(self.ports)
+        self.unusual = {number for number, port in every if self.references.unusual(port)}
+        self.real = {number: self.led(number, self.now) for number in self.unusual}
         self.words = [self.heard(number, self.now) for number in range(len(self.ports))]
         self.faults = [self.count(number, self.now) for number in range(len(self.ports))]
         self.left = sum(map(apart, self.words))  # pairs of sides
@@ -151,6 +153,10 @@ class _Search:
                     if word != new:
                         by = "" if way == port.plain else f" behind {way}"
                         return f"{where}{by}: {one} {word}, {side} {new}"
+            if number in self.unusual and (
+                text := parted(self.real[number], self.led(number, then))
+            ):
+                return f"{where} {text}"
             if (count := self.count(number, then)) > self.faults[number]:
                 return f"{where}: {count} disagreements, {self.faults[number]} before"
         return self._disturbs(move)
@@ -160,30 +166,68 @@ class _Search:
         for number in self._touched(move):
             self.left -= apart(self.words[number])
             self.words[number] = self.heard(number, self.now)
+            if number in self.unusual:
+                self.real[number] = self.led(number, self.now)
             self.faults[number] = self.count(number, self.now)
             self.left += apart(self.words[number])
 
-    def heard(self, number: int, now: _Now) -> list[str]:
+    def heard(self, number: int, now: Now) -> list[str]:
         """What is spoken to each side of a port."""
         return [self._word(side, now) for side in self.ports[number].sides]
 
     def _groups(self, port: Across) -> Iterator[_Group]:
-        """All sides behind an HTTPRoute; then by each other way those that references lead to."""
+        """All sides in the plain way; then by each other way those that references lead to.
+
+        Those after the first, in its own cluster, by the same kind of gateway if it has one.
+        """
         first, *others = port.sides
-        yield [(side, port.plain) for side in port.sides]
-        found: dict[Way, _Group] = {}
+        yield [(side, port.plain) for side in port.sides if not self._aside(port, side)]
+        found: dict[tuple[str, str, str], _Group] = {}
         for side in (first, *others):
             for way in self._ways(side):
-                if way != port.plain and not (side is first and way.by):
-                    meant = (first, replace(way, by=None))
-                    group = found.setdefault(way, [meant])
+                if way != port.plain:
+                    meant = (first, self.ears[first.cluster].here(way))
+                    group = found.setdefault(kind_of(way), [meant])
                     group += [(side, way)] if side is not first else []
         yield from found.values()
+
+    def _aside(self, port: Across, side: Side) -> bool:
+        return aside(self.ears[side.cluster], port.of, side)
+
+    def led(self, number: int, now: Now) -> Led:
+        """What the references to the sides of a port are spoken; at home alone where none leads."""
+        port = self.ports[number]
+        first = port.sides[0]
+        values = [(*at, value) for at, value in now.values.items()]
+        found = self.references.to_sides(port, values, now.readers)
+        home = {kind_of(way) for side, way, _ in found if side is first}
+        for way in dict.fromkeys(way for _, way, _ in found if kind_of(way) not in home):
+            here = self.ears[first.cluster].here(way)
+            found.insert(0, (first, here, self._word(first, now, here)))
+        return found
+
+    def _turned(self, number: int, now: Now) -> int:
+        """How many sides the table has whose references a neighbour or a policy turns."""
+        first, *others = self.ports[number].sides
+        led = self.real[number] if now is self.now else self.led(number, now)
+        sides = set()
+        for side, way, word in led:
+            at_home = {w for s, by, w in led if s is first and kind_of(by) == kind_of(way)}
+            here = self.ears[first.cluster].here(way)
+            alike = self._word(side, now, way) == self._word(first, now, here)
+            if (
+                side in others
+                and alike
+                and word not in at_home
+                and not {word, *at_home} & {*UNSENT}
+            ):
+                sides.add(side.key)
+        return len(sides)
 
     def _ways(self, side: Side) -> list[Way]:
         return self.ears[side.cluster].ways(side.service, side.port)
 
-    def count(self, number: int, now: _Now) -> int:
+    def count(self, number: int, now: Now) -> int:
         """How many disagreements the table has about values and wires of a port."""
         port = self.ports[number]
         if not port.merged:
@@ -193,14 +237,16 @@ class _Search:
         for side in others:
             said = now.values.get(side.key, AS_DECLARED)
             found = amiss(partial(self._differs, port, side, now), port, side, by, said)
-            count += found.value + (found.else_ is not None)
-        return count
+            else_ = found.else_ is not None and not self._aside(port, side)
+            count += found.value + else_
+        return count + (self._turned(number, now) if number in self.unusual else 0)
 
-    def _differs(self, port: Across, side: Side, now: _Now, value: str | None) -> Way | None:
+    def _differs(self, port: Across, side: Side, now: Now, value: str | None) -> Way | None:
         """A way by which a side of the right name is not spoken what is meant, with a value."""
 
         def meant(way: Way) -> str:
-            return self._word(port.sides[0], now, replace(way, by=None))
+            first = port.sides[0]
+            return self._word(first, now, self.ears[first.cluster].here(way))
 
         def spoken(way: Way) -> str:
             return self._said(side, now, value, way=way, name=port.name)
@@ -208,13 +254,13 @@ class _Search:
         ways = dict.fromkeys((*self._ways(side), port.plain))
         return next((way for way, *_ in unlike(spoken, meant, ways, port.plain)), None)
 
-    def _word(self, side: Side, now: _Now, way: Way | None = None, name: str | None = None) -> str:
+    def _word(self, side: Side, now: Now, way: Way | None = None, name: str | None = None) -> str:
         return self._said(side, now, now.values.get(side.key, AS_DECLARED), way=way, name=name)
 
     def _said(
         self,
         side: Side,
-        now: _Now,
+        now: Now,
         value: str | None,
         by: Reader | None = None,
         way: Way | None = None,
@@ -235,7 +281,9 @@ class _Search:
     def _touched(self, move: Step) -> set[int]:
         if move.upgrade:
             return self.at.get(move.cluster, set())
-        return {number for write in move.writes for number in self.at.get(write[:3], ())}
+        clusters = {write[0] for write in move.writes}
+        near = {number for name in clusters for number in self.unusual & self.at.get(name, set())}
+        return near.union(*(self.at.get(write[:3], set()) for write in move.writes))
 
     def _disturbs(self, move: Step) -> str:
         """Who else would hear something else than today: a mesh, or a neighbour in a rule."""
@@ -250,32 +298,21 @@ class _Search:
                     ]
                     if words[0] != words[1]:
                         return f"{mesh} would speak {words[1]} to {side}, not {words[0]}"
-        for cluster in sorted({write[0] for write in move.writes} or {move.cluster}):
-            pairs = self.neighbours[cluster].turned(
+        for cluster in sorted({write[0] for write in move.writes}):
+            pairs = self.references.beside(
+                cluster,
                 [(*at, value) for at, value in self.now.values.items() if at[0] == cluster],
                 [write for write in move.writes if write[0] == cluster],
-                (self.now.readers[cluster], then.readers[cluster]),
+                self.now.readers[cluster],
             )
             for before, after in pairs:
-                # An upgrade may turn what is right; a write, nothing that is not meant so.
-                if move.upgrade and not self._is_meant(cluster, before, self.now):
-                    continue
-                if not self._is_meant(cluster, after, then):
+                port = (after.ref.port or 0, TRANSPORTS.get(after.route.kind, "TCP"))
+                # What leads to a side of another exported port is compared there.
+                if not after.target or (cluster, after.target, port) not in self.at:
                     ref, word = after.ref, word_of(after)
                     backend = f"{ref.kind} {ref.namespace}/{ref.name}:{ref.port} of {cluster}"
                     return f"{after.route} would speak {word} to {backend}, not {word_of(before)}"
         return ""
-
-    def _is_meant(self, cluster: str, answer: Resolution, now: _Now) -> bool:
-        """Whether a reference is spoken what is meant for the exported port that it leads to."""
-        way = replace(self.ears[cluster].way(answer), by=None)
-        transport = TRANSPORTS.get(answer.route.kind, "TCP")
-        for number in self.at.get(cluster, ()) if answer.target else ():
-            sides = self.ports[number].sides
-            wanted = (cluster, answer.target, (answer.ref.port, transport))
-            if any(side.key == wanted for side in sides):
-                return self._word(sides[0], now, way) == word_of(answer)
-        return False
 
     def _edits(self, number: int) -> Iterator[Step]:
         """Another value for all where one settles it; else each side as the oldest has it."""
@@ -324,7 +361,12 @@ class _Search:
         """The value by which all sides are spoken what is meant: the exported one where it can."""
         port, by = self.ports[number], self.writers[number]
         winner = port.sides[0].cluster
-        known = readable(rules_of(self.now.readers[winner])[0], "Service")
+        rules = rules_of(self.now.readers[winner])[0]
+        # To write a value is to say what it means: a pattern, WebSocket or TLS is no remedy.
+        said = {value: meanings().get(value) for value in readable(rules, "Service")}
+        known = [
+            value for value, mean in said.items() if mean and not mean.tls and mean.use in _PLAIN
+        ]
         for value in (today, *known, None):
             wanted = replace(port, wanted=value)
             kept = {side.key: wanted.due(side, by) for side in port.sides}
@@ -333,29 +375,10 @@ class _Search:
                 return value
         return today
 
-    def _keeps(self, port: Across, group: _Group, then: _Now) -> bool:
+    def _keeps(self, port: Across, group: _Group, then: Now) -> bool:
         """Whether all sides will be spoken what is meant today; a name is not the value's fault."""
         (first, way), *_ = group
         meant = self._word(first, self.now, way)
         if way != port.plain and meant in UNSENT:
             return True
         return all(self._word(side, then, way, port.name) == meant for side, way in group)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Now:
-    """The values that were written, and who reads in each cluster."""
-
-    values: MutableMapping[_Place, str | None] = field(default_factory=dict)
-    readers: dict[str, Reader]
-
-    def after(self, move: Step, into: MutableMapping[_Place, str | None] | None = None) -> _Now:
-        """The same once a step is taken; what is written goes `into` these, or beside them."""
-        values = ChainMap({}, self.values) if into is None else into
-        values.update({(cluster, meta, port): value for cluster, meta, port, value in move.writes})
-        readers = {**self.readers, move.cluster: move.upgrade} if move.upgrade else self.readers
-        return _Now(values=values, readers=readers)
-
-    def value(self, side: Side) -> str | None:
-        """What a side declares now."""
-        return self.values.get(side.key, side.value)

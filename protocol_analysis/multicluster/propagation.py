@@ -26,6 +26,7 @@ from protocol_analysis.multicluster.sides import (
     IMPORT,
     Across,
     Side,
+    aside,
     ports_across,
     writes_of,
 )
@@ -209,6 +210,8 @@ class _Table:
         faults, wanted, winner = self.faults.of_side(port, side, meant), None, ""
         if port.merged:
             winner, wanted = port.merged.winner.cluster, self.controller.carried(port.merged)
+        if aside(self.heard[side.cluster], self.of, side):
+            meant = ""
         row = self._row(
             side.cluster, side.side, port.key, faults, winner, wanted=wanted, meant=meant, of=side
         )

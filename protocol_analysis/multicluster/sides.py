@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from protocol_analysis.model import Meta, Service, ServicePort
 from protocol_analysis.multicluster.controllers import Controller, controller_of
 from protocol_analysis.multicluster.exporting import HERE, Import, Port, Shared, key_of
-from protocol_analysis.multicluster.hearing import AS_DECLARED, Way, plain
+from protocol_analysis.multicluster.hearing import AS_DECLARED, Ear, Way, plain
 from protocol_analysis.multicluster.merging import MergedPort, merged
 from protocol_analysis.multicluster.mirroring import MIRRORS
-from protocol_analysis.readings import UNSENT
+from protocol_analysis.readings import UNSENT, word_of
 
 EXPORT, IMPORT, DERIVED = "export", "import", "derived"
 
@@ -134,6 +134,18 @@ def amiss(
         wrong = differs(said) is not None
     right = wanted if wrong else value
     return Amiss(value=wrong, right=right, else_=differs(right))
+
+
+def aside(ear: Ear, of: Shared, side: Side) -> bool:
+    """Whether a side is an import that no route means and no gateway takes, beside what is read.
+
+    What is derived from it is at hand, and is compared.
+    """
+    derived = any(each.derived and each.cluster == side.cluster for each in of.imports)
+    if side.side != IMPORT or not derived:
+        return False
+    silent = word_of(ear.hear(side.service, side.port)) in UNSENT
+    return silent and not ear.leading(side.service, side.port)
 
 
 def unlike(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import ChainMap, Counter
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from protocol_analysis.model import Inventory, Meta
@@ -13,7 +13,8 @@ from protocol_analysis.multicluster.sides import Across, Side
 from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
 
-Write = tuple[str, Meta, Port, str | None]  # cluster, object, port, value
+Place = tuple[str, Meta, Port]  # cluster, object, port
+Write = tuple[str, Meta, Port, str | None]  # the same and a value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,29 @@ class Step:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now:
+    """The values that were written, and who reads in each cluster.
+
+    >>> Now(readers={}).after(Step(cluster="east", action="", why="")).readers
+    {}
+    """
+
+    values: MutableMapping[Place, str | None] = field(default_factory=dict)
+    readers: dict[str, Reader]
+
+    def after(self, move: Step, into: MutableMapping[Place, str | None] | None = None) -> Now:
+        """The same once a step is taken; what is written goes `into` these, or beside them."""
+        values = ChainMap({}, self.values) if into is None else into
+        values.update({(cluster, meta, port): value for cluster, meta, port, value in move.writes})
+        readers = {**self.readers, move.cluster: move.upgrade} if move.upgrade else self.readers
+        return Now(values=values, readers=readers)
+
+    def value(self, side: Side) -> str | None:
+        """What a side declares now."""
+        return self.values.get(side.key, side.value)
+
+
 def applied(clusters: Sequence[Cluster], step: Step) -> list[Cluster]:
     """The clusters after a step: their manifests rewritten, or one gateway upgraded.
 
@@ -71,8 +95,12 @@ def written(inventory: Inventory, writes: Sequence[Write]) -> Inventory:
     said: dict[Meta, list[tuple[Port, str | None]]] = {}
     for _, meta, port, value in writes:
         said.setdefault(meta, []).append((port, value))
+    names = {meta.name for meta in said}
     services, imports = (
-        tuple(with_ports(each, said.get(each.meta, ())) for each in objects)
+        tuple(
+            with_ports(each, said.get(each.meta, ())) if each.meta.name in names else each
+            for each in objects
+        )
         for objects in (inventory.services, inventory.service_imports)
     )
     return replace(inventory, services=services, service_imports=imports)

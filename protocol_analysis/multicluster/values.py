@@ -63,17 +63,22 @@ class Values:
             yield judged(fault, met, self._word(side), meant)
 
     def turned(self, side: Side, first: Side) -> list[tuple[str, Resolution, str]]:
-        """The references that are spoken otherwise than alone and than is meant: why, it, the word.
+        """The references that a neighbour or a policy turns, here or at home: why, it, the word.
 
-        What makes it so is a neighbour in the rule, or a policy: nothing of the port.
+        Alone they would be spoken alike: nothing of the port makes the difference.
         """
-        found, ear = [], self.heard[side.cluster]
+        found = []
         for answer in self._leading(side):
-            alone, meant = self._alike(answer, side), self.causes.meant(first, ear.way(answer))
-            if answer.sent and word_of(answer) not in (word_of(alone), meant):
-                known = (*alone.reasons, *(each for each in answer.reasons if each.row == ASSUMED))
-                more = [each.text for each in answer.reasons if each not in known]
-                found.append((" ".join(more), answer, meant))
+            alone, meant = self._alike(answer, side), self._alike(answer, first)
+            home = self._home(answer, first)
+            words = {word_of(home), word_of(answer)}
+            if not answer.sent or len(words) == 1 or words & {*UNSENT}:
+                continue
+            if word_of(alone) == word_of(meant):
+                here = word_of(answer) != word_of(alone)
+                why = _beside(answer, alone) if here else _beside(home, meant)
+                where = side.place if here else first.place
+                found.append((f"in {where}: {why}", answer, word_of(home)))
         return found
 
     def unlike(
@@ -180,7 +185,16 @@ class Values:
         self, led: Sequence[Resolution], port: Across, guilty: Callable[[Resolution], bool]
     ) -> list[Met]:
         """References, each with one like it to the first side; `guilty` tells if by a fault."""
-        return [_met(each, self._alike(each, port.sides[0]), guilty=guilty(each)) for each in led]
+        return [_met(each, self._home(each, port.sides[0]), guilty=guilty(each)) for each in led]
+
+    def _home(self, answer: Resolution, first: Side) -> Resolution:
+        """A reference like it to the first side, if there is one that speaks alike; else alone."""
+        led = self.causes.at_home(first, self._way(answer))
+        same = (each for each in led if word_of(each) == word_of(answer))
+        return next(same, led[0] if led else self._alike(answer, first))
+
+    def _way(self, answer: Resolution) -> Way:
+        return self.heard[answer.route.world].way(answer)
 
     def _lost_or_edited(
         self, port: Across, merged: MergedPort, side: Side, right: str | None, meant: str
@@ -281,7 +295,8 @@ class Values:
     ) -> Resolution:
         """The same with its reasons."""
         ear = self.heard[side.cluster]
-        return ear.hear(side.service, side.port, value, way=ear.way(answer), name=name)
+        way = ear.here(self._way(answer))
+        return ear.hear(side.service, side.port, value, way=way, name=name)
 
 
 _FIELDS = {"tls": "BackendTLSPolicy", "missing port": "port"}  # of what is no value
@@ -292,6 +307,12 @@ def _met(answer: Resolution, like: Resolution, *, guilty: bool) -> Met:
     here, meant = word_of(answer), word_of(like)
     opaque = any(each.mesh and word_of(each) == "tcp" for each in (answer, like))
     return Met(route=answer.route, here=here, meant=meant, guilty=guilty, opaque=opaque)
+
+
+def _beside(answer: Resolution, alone: Resolution) -> str:
+    """What is to a reference that is not to the port alone."""
+    more = (each for each in answer.reasons if each not in alone.reasons and each.row != ASSUMED)
+    return " ".join(each.text for each in more)
 
 
 def _at_home(fault: Disagreement, side: Side) -> Disagreement:

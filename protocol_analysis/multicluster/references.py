@@ -1,0 +1,133 @@
+"""What references are spoken once values are written and gateways upgraded, rule and all. Pure.
+
+Alone a port is heard as such; in a rule with others, or by a policy, a reference may be spoken
+something else: an Envoy cluster has one protocol, and a rule is one Envoy cluster. Where that is so
+in any cluster, the references of all clusters are resolved anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from protocol_analysis.model import Meta, Route, name_of
+from protocol_analysis.multicluster.hearing import Ear, Way
+from protocol_analysis.multicluster.sides import Across, Side
+from protocol_analysis.multicluster.steps import Write, written
+from protocol_analysis.readers import Reader
+from protocol_analysis.readings import resolve, word_of
+from protocol_analysis.resolution import Resolution
+
+_Name = tuple[str, str, str, str]  # of an object: API group, kind, namespace, name
+Led = list[tuple[Side, Way, str]]  # a reference: the side, by which way it leads there, the word
+
+
+class References:
+    """All clusters, asked about their references as they will be.
+
+    >>> from protocol_analysis.multicluster.hearing import ears
+    >>> from protocol_analysis.reading import read
+    >>> found = References(ears(read({"east": "data/sample/east"}).clusters))
+    >>> sorted(name for *_, name in found.sharing["east"])[:2]
+    ['chat', 'chat-next']
+    """
+
+    def __init__(self, ears: Mapping[str, Ear]) -> None:
+        self.ears = ears
+        self.sharing: dict[str, dict[_Name, dict[Meta, None]]] = {}
+        for cluster, ear in ears.items():
+            found = self.sharing.setdefault(cluster, {})
+            for route in ear.cluster.inventory.routes:
+                for names in _rules(route):
+                    for name in names if len(names) > 1 else ():
+                        found.setdefault(name, {})[route.meta] = None
+
+    def unusual(self, port: Across) -> bool:
+        """Whether any reference to a side has neighbours, or is spoken otherwise than it alone."""
+        for side in port.sides:
+            ear, sharing = self.ears[side.cluster], self.sharing[side.cluster]
+            for answer in ear.leading(side.service, side.port):
+                alone = ear.hear(side.service, side.port, way=ear.way(answer))
+                if word_of(answer) != word_of(alone):
+                    return True
+                if answer.route in sharing.get(name_of(answer.ref), ()):
+                    return True
+        return False
+
+    def to_sides(self, port: Across, values: Sequence[Write], readers: Mapping[str, Reader]) -> Led:
+        """What each reference to a side is spoken, in the same order whatever is written."""
+        found: Led = []
+        for side in port.sides:
+            ear = self.ears[side.cluster]
+            leading = ear.leading(side.service, side.port)
+            ways = {(each.route, each.ref): ear.way(each) for each in leading}
+            routes = {route for route, _ in ways}
+            writes = [write for write in values if write[0] == side.cluster]
+            for each in self._spoken(ear, routes, writes, readers[side.cluster]) if ways else ():
+                if way := ways.get((each.route, each.ref)):
+                    found.append((side, way, word_of(each)))
+        return found
+
+    def beside(
+        self,
+        cluster: str,
+        values: Sequence[Write],
+        writes: Sequence[Write],
+        by: Reader,
+    ) -> Iterator[tuple[Resolution, Resolution]]:
+        """The references that writes turn beside those that they are for: now and then.
+
+        `values` were written before; all are of this cluster.
+        """
+        names = {name_of(meta) for _, meta, *_ in writes}
+        sharing, ear = self.sharing[cluster], self.ears[cluster]
+        routes = {route for name in names for route in sharing.get(name, ())}
+        if not routes:
+            return
+        now = self._spoken(ear, routes, values, by)
+        then = self._spoken(ear, routes, [*values, *writes], by)
+        for before, after in zip(now, then, strict=True):
+            if word_of(before) != word_of(after) and name_of(before.ref) not in names:
+                yield before, after
+
+    def _spoken(
+        self, ear: Ear, routes: Iterable[Meta], writes: Sequence[Write], by: Reader
+    ) -> list[Resolution]:
+        whole, wanted = ear.cluster.inventory, set(routes)
+        near = replace(
+            whole,
+            routes=tuple(each for each in whole.routes if each.meta in wanted),
+            referrers=tuple(each for each in whole.referrers if each.meta in wanted),
+        )
+        return resolve(written(near, writes), by.implementation, by.release)
+
+
+def kind_of(way: Way) -> tuple[str, str, str]:
+    """By what two ways are the same in different clusters.
+
+    >>> kind_of(Way(route="GRPCRoute"))
+    ('GRPCRoute', '', '')
+    """
+    return (way.route, way.site, way.by.implementation if way.by else "")
+
+
+def parted(before: Led, after: Led) -> str:
+    """The first two references that were spoken alike and are not any more, in words.
+
+    >>> parted([], [])
+    ''
+    """
+    first: dict[tuple[str, ...], tuple[Side, str]] = {}
+    for (side, way, old), (_, _, new) in zip(before, after, strict=True):
+        one, word = first.setdefault((*kind_of(way), old), (side, new))
+        if word != new:
+            return f"by the routes that lead there: {one} {word}, {side} {new}"
+    return ""
+
+
+def _rules(route: Route) -> Iterator[set[_Name]]:
+    """The names of the backends of each rule."""
+    found: dict[int, set[_Name]] = {}
+    for ref in route.refs:
+        found.setdefault(ref.rule, set()).add(name_of(ref))
+    yield from found.values()
