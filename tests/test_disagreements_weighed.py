@@ -135,6 +135,40 @@ CASES: dict[str, tuple[dict[str, list[Object]], list[Told]]] = {
             ),
         ],
     ),
+    "the name of a Service that stands for an import and is not exported": (
+        {
+            "a@istio:main": [service(port(80, name="grpc")), export(T1)],
+            "c@istio:main": [
+                *(service(port(80, name="web")), imported(port(80, name="grpc")), route()),
+            ],
+        },
+        [("c", "conflict", "error", "name", "HTTPRoute shop/r: http/1.1 is spoken where h2 is me")],
+    ),
+    "its value": (
+        {
+            "a@istio:main": [service(port(80, "grpc")), export(T1)],
+            "c@istio:main": [service(port(80, "http")), imported(port(80, "grpc")), route()],
+        },
+        [("c", "overridden", "error", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken where")],
+    ),
+    "a Service that Karmada derived, and did not follow": (
+        {
+            "a": [service(port(80, H2C)), export(T1)],
+            "c": [
+                imported(port(80, H2C)),
+                service(port(80), name="derived-x"),
+                route(to="Service", name="derived-x"),
+            ],
+        },
+        [("c", "lost", "error", "appProtocol", "HTTPRoute shop/r: http/1.1 is spoken where h2 is")],
+    ),
+    "values that are no strings": (
+        {
+            "a": [service({**port(80), "appProtocol": True}), export(T1)],
+            "c": [service({**port(80), "appProtocol": 5}), export(T2)],
+        },
+        [],
+    ),
     "the same where a port is reached by its number": (
         {"a": [service(port(80, name="http")), export(T1)], "c": NAMED},
         [("c", "conflict", "warning", "name", "nothing: a port is reached by its number")],

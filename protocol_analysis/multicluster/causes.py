@@ -39,12 +39,18 @@ class Causes:
         return [led for led in ear.leading(first.service, first.port) if ear.way(led) == here]
 
     def stand_in(self, port: Across, side: Side) -> Side | None:
-        """The export of the same cluster that is read for an import, where there is one."""
-        if side.side != IMPORT:
+        """What is read for an import, where that is a Service of its cluster and not its own."""
+        ear, derived = self.heard[side.cluster], [each.derived for each in port.of.imports]
+        read = ear.hear(side.service, side.port).target if side.side == IMPORT else None
+        if read is None or read.kind == side.service.meta.kind:
             return None
-        read = self.heard[side.cluster].hear(side.service, side.port).target
-        exports = (each for each in port.sides if each.side == EXPORT)
-        return next((each for each in exports if each.service.meta == read), None)
+        near = (each for each in ear.namesakes(side.service) if each not in derived)
+        service = next((each for each in near if each.meta == read), None)
+        ports = service.ports if service else ()
+        here = next((each for each in ports if key_of(each) == port.key), None)
+        if service is None or here is None:
+            return None
+        return Side(cluster=side.cluster, side=IMPORT, service=service, port=here)
 
     def passed_on(self, port: Across, side: Side, value: str | None, way: Way) -> bool:
         """Whether it is told at the Service derived from an import: that is read, or lacks it."""

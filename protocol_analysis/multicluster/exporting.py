@@ -18,6 +18,9 @@ from protocol_analysis.scope import Scope
 
 EXTERNAL = "ExternalName"  # a Service of that type cannot be exported
 HERE = "this cluster"  # one that has no name, in a sentence
+# Karmada's derived Service has no annotation, and this before the name of the import: the source
+# of `karmada` in controllers.yaml.
+_DERIVED = "derived-"
 Name = tuple[str, str, str]  # namespace, name, API group of export and import
 Port = tuple[int, str]  # number and transport: what a port is reached by
 
@@ -200,9 +203,9 @@ def _imports(cluster: str, inventory: Inventory, scope: Scope) -> Iterable[Impor
     for services in found.values():
         service, namesakes = one_of(services)
         if service:
-            named = ("", "Service", service.meta.namespace, service.derived)
-            near = scope.nearest(service.meta, *named) if service.derived else []
-            derived, more = one_of(near)
+            name = service.derived or f"{_DERIVED}{service.meta.name}"
+            named = ("", "Service", service.meta.namespace, name)
+            derived, more = one_of(scope.nearest(service.meta, *named))
             yield Import(
                 cluster=cluster, service=service, namesakes=(*namesakes, *more), derived=derived
             )

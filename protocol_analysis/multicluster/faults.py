@@ -236,7 +236,7 @@ class Faults:
             field="port",
             why="neither the import has it, nor any export at hand",
             severity="error" if mine else "warning",
-            meets=_nowhere(len(mine), "no such port"),
+            meets=_nowhere(len(mine), "no such port") if mine else "no request is sent there today",
         )
 
     def unknown_import(self, cluster: str, port: Port, refs: Sequence[Resolution]) -> Disagreement:

@@ -136,7 +136,7 @@ class Ear:
         reader = way.by or by or self.reader
         if value == port.app_protocol and not port.rejected and not service.derived:
             value = AS_DECLARED
-        if name == port.name and not self._near_it(service):
+        if name == port.name and not self.namesakes(service):
             name = None  # nothing stands for it that could have another
         key = (service.meta, key_of(port), value, reader, kind, name, policies, way, written)
         if key in self._heard:
@@ -296,15 +296,15 @@ class Ear:
         """Whose values may be heard for a port: those of its number, and of its namesakes."""
         return [
             (each.meta, key_of(own))
-            for each in (service, *self._near_it(service))
+            for each in (service, *self.namesakes(service))
             for own in self.numbered(each, port)
         ]
 
-    def _near_it(self, service: Service) -> list[Service]:
-        """The Services that may be read for an import."""
+    def namesakes(self, service: Service) -> list[Service]:
+        """The Services of its cluster that may be read for an import."""
         if service.meta.kind != "ServiceImport":
             return []
-        return [s for s in self._namesakes(service).services if s.meta != service.meta]
+        return [s for s in self._around_it(service).services if s.meta != service.meta]
 
     def _narrow(self, service: Service, port: ServicePort) -> Service:
         """A Service or ServiceImport with its ports of one number: others bear on nothing."""
@@ -322,7 +322,7 @@ class Ear:
         policies: bool,
     ) -> Inventory:
         """The namesakes of a port's object, with it in the place of the original."""
-        around = self._namesakes(original)
+        around = self._around_it(original)
         services = [s for s in around.services if s.meta not in (original.meta, target.meta)]
         if original.derived:
             services = [self._following(s, original, port, values) for s in services]
@@ -340,7 +340,7 @@ class Ear:
             tls_policies=around.tls_policies if policies else (),
         )
 
-    def _namesakes(self, service: Service) -> Inventory:
+    def _around_it(self, service: Service) -> Inventory:
         """The Services of its name, or that stand for it, and what says something of them."""
         whole, space = self.cluster.inventory, service.meta.namespace
         names = (service.meta.name, *filter(None, [service.derived]))

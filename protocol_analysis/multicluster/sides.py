@@ -132,7 +132,9 @@ def amiss(
     if not wrong and value != wanted:
         # Its controller made that of it: a fault only where it is spoken otherwise for it.
         wrong = differs(said) is not None
-    right = wanted if wrong else value
+    # What is no string is no value: it is left as it stands.
+    kept = AS_DECLARED if side.port.rejected and said == AS_DECLARED else value
+    right = wanted if wrong else kept
     return Amiss(value=wrong, right=right, else_=differs(right))
 
 
