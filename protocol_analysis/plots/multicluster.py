@@ -59,10 +59,12 @@ def propagation_plot(matrix: pd.DataFrame) -> Picture:
 def matrix_lines(matrix: pd.DataFrame) -> pd.DataFrame:
     """What is drawn of a `propagation_matrix`: the lines and columns with the most marks first.
 
-    A line is named `namespace service:port`, so that each namespace is a panel.
+    A line is named `namespace service:port`, so that each namespace is a panel. What routes of
+    other kinds are spoken is left to the table: a cell has its mark, and no room for more.
 
-    >>> matrix_lines(pd.DataFrame({"a": ["h2"]}, index=["shop/cart:80"])).index.to_list()
-    ['shop cart:80']
+    >>> cells = pd.DataFrame({"a": ["h2, http/1.1 by GRPCRoute !"]}, index=["shop/cart:80"])
+    >>> matrix_lines(cells).loc["shop cart:80", "a"]
+    'h2 !'
     """
     marked = [_marked(line) for _, line in matrix.iterrows()]
     spaces = [str(name).split("/", 1)[0] for name in matrix.index]
@@ -74,7 +76,14 @@ def matrix_lines(matrix: pd.DataFrame) -> pd.DataFrame:
     counts = [-sum(str(cell).endswith(_MARK) for cell in lines[name]) for name in lines.columns]
     kept = sorted(sorted(range(len(counts)), key=lambda i: counts[i])[:_COLUMNS])
     names = [str(name).replace("/", " ", 1) for name in lines.index]
-    return lines.iloc[:, kept].set_axis(names, axis=0)
+    return lines.iloc[:, kept].set_axis(names, axis=0).map(_first_words)
+
+
+def _first_words(cell: object) -> str:
+    """Of each side what an HTTPRoute is spoken: `h2, tcp by TLSRoute / tcp !` is `h2 / tcp !`."""
+    text = str(cell).removesuffix(_MARK)
+    words = dict.fromkeys(side.partition(", ")[0] for side in text.split(" / "))
+    return " / ".join(words) + (_MARK if str(cell).endswith(_MARK) else "")
 
 
 def _marked(line: pd.Series[Any]) -> bool:
