@@ -194,7 +194,9 @@ class Values:
         return next(same, led[0] if led else self._alike(answer, first))
 
     def _way(self, answer: Resolution) -> Way:
-        return self.heard[answer.route.world].way(answer)
+        """How a reference leads; whose cluster is not known is as good as any cluster's own."""
+        ear = self.heard.get(answer.route.world)
+        return ear.way(answer) if ear else Way(route=answer.route.kind, site=answer.ref.site)
 
     def _lost_or_edited(
         self, port: Across, merged: MergedPort, side: Side, right: str | None, meant: str
