@@ -205,24 +205,26 @@ def test_an_upgrade_that_would_part_grpc_routes(tmp_path: Path) -> None:
     assert steps[0].blocked == f"shop/x:80 behind GRPCRoute: {said}"
 
 
+PROXY_PROTOCOL = of(
+    "gateway.envoyproxy.io/v1alpha1",
+    "BackendTrafficPolicy",
+    "p",
+    {
+        "spec": {
+            "targetRefs": [{"group": GATEWAY[:-3], "kind": "HTTPRoute", "name": "r"}],
+            "proxyProtocol": {"version": "V1"},
+        }
+    },
+)
+
+
 def test_an_upgrade_that_would_part_what_a_policy_makes_alike(tmp_path: Path) -> None:
     """Up to v1.8 a policy with proxyProtocol takes HTTP/2 away: at home all speak HTTP/1.1."""
-    policy = of(
-        "gateway.envoyproxy.io/v1alpha1",
-        "BackendTrafficPolicy",
-        "p",
-        {
-            "spec": {
-                "targetRefs": [{"group": GATEWAY[:-3], "kind": "HTTPRoute", "name": "r"}],
-                "proxyProtocol": {"version": "V1"},
-            }
-        },
-    )
     clusters = world(
         tmp_path,
         {
             "a@envoy-gateway:v1.8.3": [
-                *(service(port(80, H2C)), export(), route(to="Service"), policy),
+                *(service(port(80, H2C)), export(), route(to="Service"), PROXY_PROTOCOL),
             ],
             "c@envoy-gateway:v1.3.3": [imported(port(80, H2C)), route()],
         },
@@ -230,6 +232,23 @@ def test_an_upgrade_that_would_part_what_a_policy_makes_alike(tmp_path: Path) ->
     steps = safe_order(clusters, "v1.9.0")
     said = "Service of a http/1.1, ServiceImport of c h2"
     assert steps[0].blocked == f"shop/x:80 by the routes that lead there: {said}"
+
+
+def test_an_upgrade_by_which_a_policy_begins_to_count(tmp_path: Path) -> None:
+    """Before v1.6 it takes nothing away, so that nothing is unusual yet."""
+    clusters = world(
+        tmp_path,
+        {
+            "a@envoy-gateway:v1.5.9": [
+                *(service(port(80, H2C)), export(), route(to="Service"), PROXY_PROTOCOL),
+            ],
+            "c@envoy-gateway:v1.5.9": [imported(port(80, H2C)), route(), PROXY_PROTOCOL],
+        },
+    )
+    steps = safe_order(clusters, "v1.8.3")
+    said = "Service of a http/1.1, ServiceImport of c h2"
+    assert steps[0].blocked == f"shop/x:80 by the routes that lead there: {said}"
+    assert all(step.blocked for step in steps)
 
 
 def test_an_import_that_nobody_reads_holds_up_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from protocol_analysis.model import Meta, Route, name_of
+from protocol_analysis.model import Inventory, Meta, Route, name_of
 from protocol_analysis.multicluster.hearing import Ear, Way
 from protocol_analysis.multicluster.sides import Across, Side
 from protocol_analysis.multicluster.steps import Write, written
@@ -34,6 +34,7 @@ class References:
 
     def __init__(self, ears: Mapping[str, Ear]) -> None:
         self.ears = ears
+        self._resolved: dict[tuple[object, ...], list[Resolution]] = {}
         self.sharing: dict[str, dict[_Name, dict[Meta, None]]] = {}
         for cluster, ear in ears.items():
             found = self.sharing.setdefault(cluster, {})
@@ -43,12 +44,15 @@ class References:
                         found.setdefault(name, {})[route.meta] = None
 
     def unusual(self, port: Across) -> bool:
-        """Whether any reference to a side has neighbours, or is spoken otherwise than it alone."""
+        """Whether any reference to a side may be spoken otherwise than that alone, now or later.
+
+        It has neighbours, or its cluster has policies, or it is spoken otherwise as it is.
+        """
         for side in port.sides:
             ear, sharing = self.ears[side.cluster], self.sharing[side.cluster]
             for answer in ear.leading(side.service, side.port):
                 alone = ear.hear(side.service, side.port, way=ear.way(answer))
-                if word_of(answer) != word_of(alone):
+                if _has_policies(ear.cluster.inventory) or word_of(answer) != word_of(alone):
                     return True
                 if answer.route in sharing.get(name_of(answer.ref), ()):
                     return True
@@ -93,13 +97,23 @@ class References:
     def _spoken(
         self, ear: Ear, routes: Iterable[Meta], writes: Sequence[Write], by: Reader
     ) -> list[Resolution]:
-        whole, wanted = ear.cluster.inventory, set(routes)
-        near = replace(
-            whole,
-            routes=tuple(each for each in whole.routes if each.meta in wanted),
-            referrers=tuple(each for each in whole.referrers if each.meta in wanted),
-        )
-        return resolve(written(near, writes), by.implementation, by.release)
+        """Some routes of a cluster resolved; kept, since most steps change little of it."""
+        whole, wanted = ear.cluster.inventory, frozenset(routes)
+        led = tuple(each for each in whole.routes if each.meta in wanted)
+        others = tuple(each for each in whole.referrers if each.meta in wanted)
+        spaces = {ref.namespace for route in (*led, *others) for ref in route.refs}
+        near = tuple(write for write in writes if write[1].namespace in spaces)
+        key = (ear.cluster.name, by, wanted, near)
+        if key not in self._resolved:
+            changed = written(replace(whole, routes=led, referrers=others), near)
+            self._resolved[key] = resolve(changed, by.implementation, by.release)
+        return self._resolved[key]
+
+
+def _has_policies(whole: Inventory) -> bool:
+    """Whether anything in a cluster may say more of what is spoken than ports do."""
+    policies = (whole.traffic_policies, whole.client_policies, whole.patch_policies)
+    return any((*policies, whole.filters, whole.proxies))
 
 
 def kind_of(way: Way) -> tuple[str, str, str]:
