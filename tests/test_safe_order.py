@@ -271,6 +271,20 @@ def test_an_import_that_nobody_reads_holds_up_nothing(tmp_path: Path) -> None:
     assert all(row.agrees and not row.faults for row in after)
 
 
+@pytest.mark.parametrize(
+    ("made", "kind"),
+    [([imported(port(80, "http"))], "ServiceImport"), ([service(port(80)), export(T2)], "Service")],
+    ids=["imports", "exports"],
+)
+def test_who_says_the_same_is_edited_together(made: list[Any], kind: str, tmp_path: Path) -> None:
+    """Equally wrong they are spoken alike: one alone would be parted from the other."""
+    clusters = world(tmp_path, {"a": [service(port(80, H2C)), export(T1)], "c": made, "d": made})
+    (step,) = safe_order(clusters)
+    assert step.action == f"write {H2C} on {kind} shop/x:80 of c, d"
+    assert not step.blocked
+    assert not [fault for row in propagation(applied(clusters, step)) for fault in row.faults]
+
+
 def test_no_other_use_is_offered(tmp_path: Path) -> None:
     """Kgateway takes `http2` for HTTP/2; what settles that is no WebSocket's value."""
     clusters = world(

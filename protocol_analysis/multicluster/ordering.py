@@ -13,7 +13,7 @@ follow: whoever has another value than the oldest export is one disagreement mor
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -328,21 +328,31 @@ class _Search:
             text = f"{all_of}; its imports follow" if len(exports) <= len(others) else all_of
             yield self._edit(first, text, "all its sides are then spoken alike", port, by)
             return
-        for side in exports[1:]:
-            if self.now.value(side) != today:
+        # Whoever says the same is edited together: one alone would be parted from the others.
+        for alike in self._alike([side] for side in exports[1:]):
+            if self.now.value(alike[0]) != today:
                 why = f"as the oldest export, of {first.place}; its pods have to speak it"
-                yield self._edit(side, named(port, side), why, port, by, [side])
+                text = named(port, alike[0], [side.cluster for side in alike])
+                yield self._edit(alike[0], text, why, port, by, alike)
         imports: dict[str, list[Side]] = {}
         for side in others:
             if side.side != EXPORT:
                 imports.setdefault(side.cluster, []).append(side)
-        for sides in imports.values():
-            wrong = [side for side in sides if not port.right(side, self.now.value(side), by)]
+        for alike in self._alike(imports.values()):
+            wrong = [side for side in alike if not port.right(side, self.now.value(side), by)]
             if wrong:
                 # What is derived from an import follows it.
-                text = named(replace(port, wanted=port.due(wrong[0], by)), wrong[0])
+                clusters = list(dict.fromkeys(side.cluster for side in wrong))
+                text = named(replace(port, wanted=port.due(wrong[0], by)), wrong[0], clusters)
                 why = f"the import as its exports have it; by hand: {by.by_hand}"
-                yield self._edit(wrong[0], text, why, port, by, sides)
+                yield self._edit(wrong[0], text, why, port, by, alike)
+
+    def _alike(self, of: Iterable[list[Side]]) -> list[list[Side]]:
+        """The sides of several clusters, together where they say the same now."""
+        found: dict[tuple[str | None, ...], list[Side]] = {}
+        for sides in of:
+            found.setdefault(tuple(map(self.now.value, sides)), []).extend(sides)
+        return list(found.values())
 
     def _edit(
         self,
