@@ -75,7 +75,7 @@ class Attaching:
             *inventory.listener_sets,
             *inventory.routes,
         )
-        self._labels = {
+        self.labels = {
             (other.meta.world, other.meta.name): other.meta.labels
             for other in inventory.others
             if other.meta.kind == "Namespace"
@@ -132,7 +132,7 @@ class Attaching:
                     for listener in holder.listeners
                     if parent.section in (None, listener.name)
                     and parent.port in (None, listener.port)
-                    and takes(listener, holder, route, self._labels)
+                    and takes(listener, holder, route, self.labels)
                 ]
                 found += [
                     Attachment(gateway=gateway, listener=each, listener_set=listener_set)
@@ -311,7 +311,7 @@ class Attaching:
 
     def _reaches(self, policy: Policy, selector: Selector, meta: Meta) -> bool:
         """Whether a policy may choose in another namespace by its labels, and is let in."""
-        labels = self._labels.get((meta.world, meta.namespace), ())
+        labels = self.labels.get((meta.world, meta.namespace), ())
         chosen = selector.namespaces == "Selector" and hold(selector.of_namespace, labels)
         reach = chosen or selector.namespaces == "All"
         return reach and self._scope.permitted(policy.meta, *name_of(meta))

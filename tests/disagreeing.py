@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from protocol_analysis.multicluster.propagation import propagation
 from protocol_analysis.reading import Cluster, read
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from protocol_analysis.multicluster.propagation import Propagation
@@ -17,6 +19,7 @@ MCS = "multicluster.x-k8s.io"
 T1, T2 = "2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z"
 DERIVED = {"multicluster.kubernetes.io/derived-service": "derived-abc"}
 Told = tuple[str, str, str, str, str]  # cluster, kind, severity, field, what is met
+Words = dict[tuple[Any, ...], str]  # by side: the name, the port, where
 Object = dict[str, Any]
 Port = dict[str, Any]
 
@@ -99,3 +102,25 @@ def agree(found: list[Told], wanted: list[Told]) -> None:
     assert [each[:4] for each in found] == [each[:4] for each in wanted]
     for has, should in zip(found, wanted, strict=True):
         assert has[4].startswith(should[4])
+
+
+def sides(clusters: Sequence[Cluster]) -> Words:
+    """What is spoken on each side of a port, by the public table alone."""
+    return {
+        (row.name, row.port, row.cluster, row.side): row.wire
+        for row in propagation(clusters)
+        if row.resolution and row.meant
+    }
+
+
+def disagreements(clusters: Sequence[Cluster]) -> int:
+    """How many the public table has."""
+    return sum(len(row.faults) for row in propagation(clusters))
+
+
+def parted(before: Words, after: Words) -> list[tuple[Any, ...]]:
+    """What was spoken to several sides of one port alike, and is not any more."""
+    words: dict[tuple[Any, ...], set[str]] = {}
+    for side, word in before.items():
+        words.setdefault((*side[:2], word), set()).add(after[side])
+    return [alike for alike, now in words.items() if len(now) > 1]

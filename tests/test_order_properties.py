@@ -16,12 +16,16 @@ from tests.disagreeing import (
     H2C,
     T1,
     Object,
+    Words,
+    disagreements,
     export,
     imported,
     of,
+    parted,
     port,
     route,
     service,
+    sides,
     tls,
     world,
 )
@@ -102,18 +106,6 @@ def shared(made: Object) -> Object:
     return {**made, "spec": {**made["spec"], "rules": [{"backendRefs": refs}]}}
 
 
-Words = dict[tuple[Any, ...], str]
-
-
-def sides(clusters: Sequence[Cluster]) -> Words:
-    """What is spoken on each side of a port, behind an HTTPRoute."""
-    return {
-        (row.name, row.port, row.cluster, row.side): row.wire
-        for row in propagation(clusters)
-        if row.resolution and row.meant
-    }
-
-
 def requests(clusters: Sequence[Cluster], name: str = "x") -> Words:
     """What the references of each kind of route are spoken that mean a name."""
     return {
@@ -124,18 +116,8 @@ def requests(clusters: Sequence[Cluster], name: str = "x") -> Words:
     }
 
 
-def parted(before: Words, after: Words) -> list[tuple[Any, ...]]:
-    """What was spoken to several alike, and is not any more."""
-    words: dict[tuple[Any, ...], set[str]] = {}
-    for side, word in before.items():
-        words.setdefault((*side[:2], word), set()).add(after[side])
-    return [alike for alike, now in words.items() if len(now) > 1]
-
-
-def disagreements(clusters: Sequence[Cluster]) -> int:
-    return sum(len(row.faults) for row in propagation(clusters))
-
-
+# The folder is one for all examples: each writes its clusters anew.
+anywhere = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 CLUSTERS = st.lists(a_cluster(), min_size=1, max_size=4)
 
 
@@ -143,8 +125,8 @@ def made_of(folder: Path, drawn: list[tuple[str, list[Object]]]) -> tuple[Cluste
     return world(folder, {f"c{at}@{reader}": items for at, (reader, items) in enumerate(drawn)})
 
 
+@anywhere
 @given(CLUSTERS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_prefix_parts_anybody(tmp_path: Path, drawn: list[Any]) -> None:
     now = list(made_of(tmp_path, drawn))
     for step in safe_order(now, "v1.9.0"):
@@ -158,8 +140,8 @@ def test_no_prefix_parts_anybody(tmp_path: Path, drawn: list[Any]) -> None:
         now = then
 
 
+@anywhere
 @given(CLUSTERS, st.sampled_from(["v1.6.7", "v1.8.3", "v1.9.0"]))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_prefix_parts_routes(tmp_path: Path, drawn: list[Any], to: str) -> None:
     """Whatever their rules and policies make of them."""
     now = list(made_of(tmp_path, drawn))
@@ -170,8 +152,8 @@ def test_no_prefix_parts_routes(tmp_path: Path, drawn: list[Any], to: str) -> No
             now = then
 
 
+@anywhere
 @given(a_cluster())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_twins_agree(tmp_path: Path, drawn: tuple[str, list[Object]]) -> None:
     """Two clusters that have and export the very same are spoken to alike."""
     reader, objects = drawn
@@ -181,8 +163,8 @@ def test_twins_agree(tmp_path: Path, drawn: tuple[str, list[Object]]) -> None:
     assert all(row.agrees and not row.faults for row in rows)
 
 
+@anywhere
 @given(CLUSTERS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_side_that_does_not_agree_is_told(tmp_path: Path, drawn: list[Any]) -> None:
     """By a fault of its port, in its cluster."""
     rows = propagation(made_of(tmp_path, drawn))

@@ -17,12 +17,15 @@ from tests.disagreeing import (
     GATEWAY,
     T1,
     T2,
+    disagreements,
     export,
     imported,
     of,
+    parted,
     port,
     route,
     service,
+    sides,
     world,
 )
 from tests.fleet_faults import fleet
@@ -33,29 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 H2C, WS = "kubernetes.io/h2c", "kubernetes.io/ws"
-Sides = dict[tuple[Any, ...], str]
-
-
-def sides(clusters: Sequence[Cluster]) -> Sides:
-    """What is spoken on each side, by the public table alone."""
-    return {
-        (row.name, row.port, row.cluster, row.side): row.wire
-        for row in propagation(clusters)
-        if row.resolution and row.meant
-    }
-
-
-def disagreements(clusters: Sequence[Cluster]) -> int:
-    """How many the public table has."""
-    return sum(len(row.faults) for row in propagation(clusters))
-
-
-def parted(before: Sides, after: Sides) -> list[tuple[Any, ...]]:
-    """What was spoken to several sides of one port alike, and is not any more."""
-    words: dict[tuple[Any, ...], set[str]] = {}
-    for side, word in before.items():
-        words.setdefault((*side[:2], word), set()).add(after[side])
-    return [alike for alike, now in words.items() if len(now) > 1]
 
 
 def walk(clusters: Sequence[Cluster], steps: Sequence[Step]) -> list[Cluster]:

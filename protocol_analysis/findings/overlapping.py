@@ -39,11 +39,6 @@ class Overlapping:
 
     def __init__(self, inventory: Inventory, scope: Scope, attaching: Attaching) -> None:
         self._gateways, self._scope, self._attaching = inventory.gateways, scope, attaching
-        self._labels = {
-            (other.meta.world, other.meta.name): other.meta.labels
-            for other in inventory.others
-            if other.meta.kind == "Namespace"
-        }
         self._sets: dict[tuple[str, ...], list[ListenerSet]] = {}
         for each in inventory.listener_sets:
             self._sets.setdefault((each.meta.world, *name_of(each.parent)), []).append(each)
@@ -101,7 +96,7 @@ class Overlapping:
         meta = listeners.meta
         if gateway not in self._scope.nearest(meta, *name_of(listeners.parent)):
             return False
-        labels = self._labels.get((meta.world, meta.namespace), ())
+        labels = self._attaching.labels.get((meta.world, meta.namespace), ())
         allowed = {
             "All": True,
             "Same": meta.namespace == gateway.meta.namespace,

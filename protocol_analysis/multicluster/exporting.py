@@ -246,12 +246,12 @@ def with_ports(service: Service, values: Sequence[tuple[Port, str | None]]) -> S
     return replace(service, ports=tuple(ports)) if said else service
 
 
-def named(service: Service, wanted: Port, name: str | None) -> Service:
+def with_name(service: Service, wanted: Port, name: str | None) -> Service:
     """A Service or ServiceImport with another name of one port; None changes nothing.
 
     >>> from protocol_analysis.manifests import load
     >>> service = load("data/sample/east/imports.yaml").service_imports[0]
-    >>> named(service, (8080, "TCP"), "grpc").ports[0].name
+    >>> with_name(service, (8080, "TCP"), "grpc").ports[0].name
     'grpc'
     """
     if name is None:

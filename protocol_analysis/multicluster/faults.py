@@ -17,7 +17,7 @@ from protocol_analysis.multicluster.hearing import Ear
 from protocol_analysis.multicluster.merging import Claim, MergedPort, conflicts, whole, why_older
 from protocol_analysis.multicluster.mirroring import MIRRORS, source_of
 from protocol_analysis.multicluster.sides import EXPORT, IMPORT, Across, Side
-from protocol_analysis.multicluster.values import Values
+from protocol_analysis.multicluster.values import Turned, Values
 from protocol_analysis.readings import word_of
 from protocol_analysis.resolution import Resolution
 
@@ -36,26 +36,30 @@ class Faults:
         """What is spoken to a side, in a word."""
         return self.heard[side.cluster].word(side.service, side.port)
 
-    def behind(self, port: Across, side: Side) -> list[tuple[str, str, str]]:
+    def turned(self, port: Across, side: Side) -> Turned:
+        """The references to a side that a neighbour or a policy turns."""
+        first = port.sides[0]
+        return [] if side is first else self.values.turned(side, first)
+
+    def behind(self, port: Across, side: Side, turned: Turned) -> list[tuple[str, str, str]]:
         """The ways but the plain one by which it is not spoken what is meant, and both words.
 
-        Then the routes by which it is not, since a neighbour or a policy makes it so.
+        Then the routes by which it is not, since they are `turned`.
         """
         if side is port.sides[0]:
             return []
         ways = self.values.unlike(port, side)
         found = [(str(way), here, meant) for way, here, meant in ways if way != port.plain]
-        turned = self.values.turned(side, port.sides[0])
         return [*found, *((str(each.route), word_of(each), meant) for _, each, meant in turned)]
 
-    def of_side(self, port: Across, side: Side, meant: str) -> list[Disagreement]:
-        """All that is wrong with one side of a port."""
+    def of_side(self, port: Across, side: Side, meant: str, turned: Turned) -> list[Disagreement]:
+        """All that is wrong with one side of a port, of whose references some are `turned`."""
         if not port.merged:
             return [self._unexported(side)]
         found = self._of_object(side)
         if side is port.sides[0]:
             return found
-        return [*found, *self.values.of_side(port, port.merged, side, meant)]
+        return [*found, *self.values.of_side(port, port.merged, side, meant, turned)]
 
     def of_export(self, export: Export) -> list[Disagreement]:
         """What is wrong with the whole of it: no Service, several, or one of another type."""

@@ -23,7 +23,7 @@ from protocol_analysis.model import (
     ServicePort,
 )
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
-from protocol_analysis.multicluster.exporting import Name, Port, key_of, named, with_ports
+from protocol_analysis.multicluster.exporting import Name, Port, key_of, with_name, with_ports
 from protocol_analysis.policies import Definition
 from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
@@ -143,13 +143,13 @@ class Ear:
             return self._heard[key]
         own = tuple((at, said) for meta, at, said in written if meta == service.meta)
         values = (*own, *([(key_of(port), value)] if value != AS_DECLARED else ()))
-        target = named(with_ports(self._narrow(service, port), values), key_of(port), name)
+        target = with_name(with_ports(self._narrow(service, port), values), key_of(port), name)
         if kind:
             group = MCS if kind == "ServiceImport" else ""
             target = replace(target, meta=replace(target.meta, group=group, kind=kind))
         near = self._near(target, service, port, values, written, policies=policies)
         if name is not None:
-            others = tuple(named(each, key_of(port), name) for each in near.services)
+            others = tuple(with_name(each, key_of(port), name) for each in near.services)
             near = replace(near, services=others)
         mine = next(each for each in target.ports if key_of(each) == key_of(port))
         if reader not in self._rules:

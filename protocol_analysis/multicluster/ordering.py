@@ -20,7 +20,7 @@ from itertools import product
 
 from protocol_analysis.coverage import readable
 from protocol_analysis.multicluster.controllers import KEP, Controller, controller_of
-from protocol_analysis.multicluster.hearing import AS_DECLARED, Way, ears
+from protocol_analysis.multicluster.hearing import Way, ears
 from protocol_analysis.multicluster.mirroring import across_clusters
 from protocol_analysis.multicluster.references import Led, References, kind_of, parted
 from protocol_analysis.multicluster.sides import (
@@ -29,6 +29,7 @@ from protocol_analysis.multicluster.sides import (
     Side,
     amiss,
     aside,
+    is_turned,
     ports_across,
     unlike,
     writes_of,
@@ -146,17 +147,20 @@ class _Search:
             port = self.ports[number]
             where = f"{port.of}:{port.key[0]}"
             for group in self.groups[number]:
-                first: dict[str, tuple[Side, str]] = {}
-                for side, way in group:
-                    new = self._word(side, then, way)
-                    one, word = first.setdefault(self._word(side, self.now, way), (side, new))
-                    if word != new:
-                        by = "" if way == port.plain else f" behind {way}"
-                        return f"{where}{by}: {one} {word}, {side} {new}"
-            if number in self.unusual and (
-                text := parted(self.real[number], self.led(number, then))
-            ):
-                return f"{where} {text}"
+                words = (
+                    ("", side, self._word(side, self.now, way), self._word(side, then, way))
+                    for side, way in group
+                )
+                if text := parted(words):
+                    way = group[-1][1]
+                    by = "" if way == port.plain else f" behind {way}"
+                    return f"{where}{by}: {text}"
+            if number in self.unusual:
+                pairs = zip(self.real[number], self.led(number, then), strict=True)
+                if text := parted(
+                    (kind_of(way), side, old, new) for (side, way, old), (*_, new) in pairs
+                ):
+                    return f"{where} by the routes that lead there: {text}"
             if (count := self.count(number, then)) > self.faults[number]:
                 return f"{where}: {count} disagreements, {self.faults[number]} before"
         return self._disturbs(move)
@@ -197,32 +201,31 @@ class _Search:
     def led(self, number: int, now: Now) -> Led:
         """What the references to the sides of a port are spoken; at home alone where none leads."""
         port = self.ports[number]
-        first = port.sides[0]
-        values = [(*at, value) for at, value in now.values.items()]
-        found = self.references.to_sides(port, values, now.readers)
+        first, found = port.sides[0], self.references.to_sides(port, now)
         home = {kind_of(way) for side, way, _ in found if side is first}
-        for way in dict.fromkeys(way for _, way, _ in found if kind_of(way) not in home):
-            here = self.ears[first.cluster].here(way)
-            found.insert(0, (first, here, self._word(first, now, here)))
-        return found
+        alone = dict.fromkeys(way for _, way, _ in found if kind_of(way) not in home)
+        return [*((first, way, self._meant(port, now, way)) for way in alone), *found]
 
     def _turned(self, number: int, now: Now) -> int:
         """How many sides the table has whose references a neighbour or a policy turns."""
-        first, *others = self.ports[number].sides
+        port = self.ports[number]
+        first = port.sides[0]
         led = self.real[number] if now is self.now else self.led(number, now)
-        sides = set()
-        for side, way, word in led:
-            at_home = {w for s, by, w in led if s is first and kind_of(by) == kind_of(way)}
-            here = self.ears[first.cluster].here(way)
-            alike = self._word(side, now, way) == self._word(first, now, here)
-            if (
-                side in others
-                and alike
-                and word not in at_home
-                and not {word, *at_home} & {*UNSENT}
-            ):
-                sides.add(side.key)
-        return len(sides)
+        at_home: dict[tuple[str, str, str], list[str]] = {}
+        for _, way, word in (each for each in led if each[0] is first):
+            at_home.setdefault(kind_of(way), []).append(word)
+        turned = set()
+        for side, way, word in (each for each in led if each[0] is not first):
+            words = at_home[kind_of(way)]
+            home = word if word in words else words[0]
+            if is_turned(word, home, self._word(side, now, way), self._meant(port, now, way)):
+                turned.add(side.key)
+        return len(turned)
+
+    def _meant(self, port: Across, now: Now, way: Way) -> str:
+        """What the first side would be spoken alone by such a way, in its own cluster."""
+        first = port.sides[0]
+        return self._word(first, now, self.ears[first.cluster].here(way))
 
     def _ways(self, side: Side) -> list[Way]:
         return self.ears[side.cluster].ways(side.service, side.port)
@@ -235,8 +238,8 @@ class _Search:
         first, *others = port.sides
         port, by, count = replace(port, wanted=now.value(first)), self.writers[number], 0
         for side in others:
-            said = now.values.get(side.key, AS_DECLARED)
-            found = amiss(partial(self._differs, port, side, now), port, side, by, said)
+            differs = partial(self._differs, port, side, now)
+            found = amiss(differs, port, side, by, now.said(side))
             else_ = found.else_ is not None and not self._aside(port, side)
             count += found.value + else_
         return count + (self._turned(number, now) if number in self.unusual else 0)
@@ -244,18 +247,15 @@ class _Search:
     def _differs(self, port: Across, side: Side, now: Now, value: str | None) -> Way | None:
         """A way by which a side of the right name is not spoken what is meant, with a value."""
 
-        def meant(way: Way) -> str:
-            first = port.sides[0]
-            return self._word(first, now, self.ears[first.cluster].here(way))
-
         def spoken(way: Way) -> str:
             return self._said(side, now, value, way=way, name=port.name)
 
+        meant = partial(self._meant, port, now)
         ways = dict.fromkeys((*self._ways(side), port.plain))
         return next((way for way, *_ in unlike(spoken, meant, ways, port.plain)), None)
 
     def _word(self, side: Side, now: Now, way: Way | None = None, name: str | None = None) -> str:
-        return self._said(side, now, now.values.get(side.key, AS_DECLARED), way=way, name=name)
+        return self._said(side, now, now.said(side), way=way, name=name)
 
     def _said(
         self,
@@ -293,19 +293,13 @@ class _Search:
                 mine = (s for s in self.ports[number].sides if s.key[:2] == (cluster, meta))
                 for side, mesh in product(mine, self.ears[cluster].cluster.meshes):
                     words = [
-                        self._said(side, now, now.values.get(side.key, AS_DECLARED), mesh)
-                        for now in (self.now, then)
+                        self._said(side, now, now.said(side), mesh) for now in (self.now, then)
                     ]
                     if words[0] != words[1]:
                         return f"{mesh} would speak {words[1]} to {side}, not {words[0]}"
         for cluster in sorted({write[0] for write in move.writes}):
-            pairs = self.references.beside(
-                cluster,
-                [(*at, value) for at, value in self.now.values.items() if at[0] == cluster],
-                [write for write in move.writes if write[0] == cluster],
-                self.now.readers[cluster],
-            )
-            for before, after in pairs:
+            writes = [write for write in move.writes if write[0] == cluster]
+            for before, after in self.references.beside(cluster, self.now, then, writes):
                 port = (after.ref.port or 0, TRANSPORTS.get(after.route.kind, "TCP"))
                 # What leads to a side of another exported port is compared there.
                 if not after.target or (cluster, after.target, port) not in self.at:

@@ -207,7 +207,8 @@ class _Table:
                 yield self._row(cluster, IMPORT, key, [fault], word=NO_IMPORT)
 
     def _side(self, port: Across, side: Side, meant: str) -> Propagation:
-        faults, wanted, winner = self.faults.of_side(port, side, meant), None, ""
+        turned, wanted, winner = self.faults.turned(port, side), None, ""
+        faults = self.faults.of_side(port, side, meant, turned)
         if port.merged:
             winner, wanted = port.merged.winner.cluster, self.controller.carried(port.merged)
         if aside(self.heard[side.cluster], self.of, side):
@@ -215,7 +216,7 @@ class _Table:
         row = self._row(
             side.cluster, side.side, port.key, faults, winner, wanted=wanted, meant=meant, of=side
         )
-        return replace(row, behind=tuple(self.faults.behind(port, side)))
+        return replace(row, behind=tuple(self.faults.behind(port, side, turned)))
 
     def _row(
         self,

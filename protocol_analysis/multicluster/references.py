@@ -7,13 +7,13 @@ in any cluster, the references of all clusters are resolved anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from protocol_analysis.model import Inventory, Meta, Route, name_of
 from protocol_analysis.multicluster.hearing import Ear, Way
 from protocol_analysis.multicluster.sides import Across, Side
-from protocol_analysis.multicluster.steps import Write, written
+from protocol_analysis.multicluster.steps import Now, Write, written
 from protocol_analysis.readers import Reader
 from protocol_analysis.readings import resolve, word_of
 from protocol_analysis.resolution import Resolution
@@ -35,13 +35,13 @@ class References:
     def __init__(self, ears: Mapping[str, Ear]) -> None:
         self.ears = ears
         self._resolved: dict[tuple[object, ...], list[Resolution]] = {}
-        self.sharing: dict[str, dict[_Name, dict[Meta, None]]] = {}
+        self.sharing: dict[str, dict[_Name, set[Meta]]] = {}
         for cluster, ear in ears.items():
             found = self.sharing.setdefault(cluster, {})
             for route in ear.cluster.inventory.routes:
                 for names in _rules(route):
                     for name in names if len(names) > 1 else ():
-                        found.setdefault(name, {})[route.meta] = None
+                        found.setdefault(name, set()).add(route.meta)
 
     def unusual(self, port: Across) -> bool:
         """Whether any reference to a side may be spoken otherwise than that alone, now or later.
@@ -58,7 +58,7 @@ class References:
                     return True
         return False
 
-    def to_sides(self, port: Across, values: Sequence[Write], readers: Mapping[str, Reader]) -> Led:
+    def to_sides(self, port: Across, now: Now) -> Led:
         """What each reference to a side is spoken, in the same order whatever is written."""
         found: Led = []
         for side in port.sides:
@@ -66,31 +66,27 @@ class References:
             leading = ear.leading(side.service, side.port)
             ways = {(each.route, each.ref): ear.way(each) for each in leading}
             routes = {route for route, _ in ways}
-            writes = [write for write in values if write[0] == side.cluster]
-            for each in self._spoken(ear, routes, writes, readers[side.cluster]) if ways else ():
+            if not ways:
+                continue
+            writes, by = now.writes(side.cluster), now.readers[side.cluster]
+            for each in self._spoken(ear, routes, writes, by):
                 if way := ways.get((each.route, each.ref)):
                     found.append((side, way, word_of(each)))
         return found
 
     def beside(
-        self,
-        cluster: str,
-        values: Sequence[Write],
-        writes: Sequence[Write],
-        by: Reader,
+        self, cluster: str, now: Now, then: Now, writes: Sequence[Write]
     ) -> Iterator[tuple[Resolution, Resolution]]:
-        """The references that writes turn beside those that they are for: now and then.
-
-        `values` were written before; all are of this cluster.
-        """
+        """The references of a cluster that writes turn beside those that they are for."""
         names = {name_of(meta) for _, meta, *_ in writes}
         sharing, ear = self.sharing[cluster], self.ears[cluster]
         routes = {route for name in names for route in sharing.get(name, ())}
         if not routes:
             return
-        now = self._spoken(ear, routes, values, by)
-        then = self._spoken(ear, routes, [*values, *writes], by)
-        for before, after in zip(now, then, strict=True):
+        spoken = (
+            self._spoken(ear, routes, at.writes(cluster), at.readers[cluster]) for at in (now, then)
+        )
+        for before, after in zip(*spoken, strict=True):
             if word_of(before) != word_of(after) and name_of(before.ref) not in names:
                 yield before, after
 
@@ -125,17 +121,19 @@ def kind_of(way: Way) -> tuple[str, str, str]:
     return (way.route, way.site, way.by.implementation if way.by else "")
 
 
-def parted(before: Led, after: Led) -> str:
-    """The first two references that were spoken alike and are not any more, in words.
+def parted(found: Iterable[tuple[Hashable, Side, str, str]]) -> str:
+    """The first two that were spoken alike and are not any more, in words; or "".
 
-    >>> parted([], [])
+    Of each what it is compared by, the side, and what is spoken now and then.
+
+    >>> parted([])
     ''
     """
-    first: dict[tuple[str, ...], tuple[Side, str]] = {}
-    for (side, way, old), (_, _, new) in zip(before, after, strict=True):
-        one, word = first.setdefault((*kind_of(way), old), (side, new))
+    first: dict[tuple[Hashable, str], tuple[Side, str]] = {}
+    for by, side, old, new in found:
+        one, word = first.setdefault((by, old), (side, new))
         if word != new:
-            return f"by the routes that lead there: {one} {word}, {side} {new}"
+            return f"{one} {word}, {side} {new}"
     return ""
 
 

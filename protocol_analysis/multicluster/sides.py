@@ -150,6 +150,19 @@ def aside(ear: Ear, of: Shared, side: Side) -> bool:
     return silent and not ear.leading(side.service, side.port)
 
 
+def is_turned(word: str, home: str, alone: str, meant: str) -> bool:
+    """Whether a neighbour or a policy makes a reference differ from one at home.
+
+    `alone` and `meant` are what the two would be spoken by themselves: nothing of the port differs.
+
+    >>> is_turned("h2", "http/1.1", "http/1.1", "http/1.1")
+    True
+    >>> is_turned("h2", "http/1.1", "h2", "http/1.1"), is_turned("not read", "h2", "h2", "h2")
+    (False, False)
+    """
+    return alone == meant and word != home and not {word, home} & {*UNSENT}
+
+
 def unlike(
     spoken: Callable[[Way], str], meant: Callable[[Way], str], ways: Iterable[Way], plain: Way
 ) -> Iterator[tuple[Way, str, str]]:

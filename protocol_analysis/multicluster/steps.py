@@ -9,6 +9,7 @@ from typing import Any
 
 from protocol_analysis.model import Inventory, Meta
 from protocol_analysis.multicluster.exporting import Port, with_ports
+from protocol_analysis.multicluster.hearing import AS_DECLARED
 from protocol_analysis.multicluster.sides import Across, Side
 from protocol_analysis.readers import Reader
 from protocol_analysis.reading import Cluster
@@ -67,6 +68,14 @@ class Now:
     def value(self, side: Side) -> str | None:
         """What a side declares now."""
         return self.values.get(side.key, side.value)
+
+    def said(self, side: Side) -> str | None:
+        """The same to an `Ear`: AS_DECLARED where nothing was written."""
+        return self.values.get(side.key, AS_DECLARED)
+
+    def writes(self, cluster: str) -> list[Write]:
+        """All that was written in a cluster."""
+        return [(*at, value) for at, value in self.values.items() if at[0] == cluster]
 
 
 def applied(clusters: Sequence[Cluster], step: Step) -> list[Cluster]:

@@ -108,49 +108,37 @@ def imports_by_field(clusters: Sequence[Cluster], controller: str = KEP) -> list
         writes = writes_of(of, controller_of(controller))
         ports = {port.key: port for port in merged(of)}
         for each in of.imports if of.exports else ():
-            found += [
-                Field(
-                    cluster=each.cluster,
-                    object=str(each.service.meta),
-                    port="",
-                    field=field,
-                    wanted=wanted,
-                    found=said,
-                )
-                for field, wanted, said in whole(of, each.service)
-            ]
-            found += _fields(each.cluster, ports, each.service, IMPORT, writes)
-            if each.derived:
-                found += _fields(each.cluster, ports, each.derived, DERIVED, writes)
+            for side, service in ((IMPORT, each.service), (DERIVED, each.derived)):
+                if service:
+                    lines = [("", *line) for line in whole(of, service)]
+                    lines += _of_ports(ports, service, side, writes)
+                    found += [
+                        Field(
+                            cluster=each.cluster,
+                            object=str(service.meta),
+                            port=port,
+                            field=field,
+                            wanted=wanted,
+                            found=said,
+                        )
+                        for port, field, wanted, said in lines
+                    ]
     return found
 
 
-def _fields(
-    cluster: str,
-    ports: Mapping[Port, MergedPort],
-    service: Service,
-    side: str,
-    writes: Controller,
-) -> Iterator[Field]:
-    """The fields of an import, or of the Service that is derived from one."""
+def _of_ports(
+    ports: Mapping[Port, MergedPort], service: Service, side: str, writes: Controller
+) -> Iterator[tuple[str, str, str, str]]:
+    """The fields of the ports of an import, or of the Service that is derived from one."""
     has = {key_of(port): port for port in service.ports if port.number is not None}
     for key in dict.fromkeys([*ports, *has]):
         should, here = ports.get(key), has.get(key)
         number = f"{key[0]}/{key[1]}"
-        fields = [("port", number if should else "", number if here else "")]
+        yield number, "port", number if should else "", number if here else ""
         if should and here:
-            fields.append(("name", should.port.name, here.name))
             value = writes.carries(should.app_protocol, side) or ""
-            fields.append(("appProtocol", value, here.app_protocol or ""))
-        for field, wanted, said in fields:
-            yield Field(
-                cluster=cluster,
-                object=str(service.meta),
-                port=number,
-                field=field,
-                wanted=wanted,
-                found=said,
-            )
+            yield number, "name", should.port.name, here.name
+            yield number, "appProtocol", value, here.app_protocol or ""
 
 
 def dragged(

@@ -26,10 +26,13 @@ from protocol_analysis.multicluster.sides import (
     Across,
     Side,
     amiss,
+    is_turned,
     unlike,
 )
 from protocol_analysis.readings import UNSENT, word_of
 from protocol_analysis.resolution import ASSUMED, Resolution
+
+Turned = list[tuple[str, Resolution, str]]  # why, the reference, and the word that is meant
 
 
 class Values:
@@ -40,7 +43,7 @@ class Values:
         self.causes = Causes(heard, controller)
 
     def of_side(
-        self, port: Across, merged: MergedPort, side: Side, meant: str
+        self, port: Across, merged: MergedPort, side: Side, meant: str, turned: Turned
     ) -> Iterator[Disagreement]:
         """What is wrong with a side that is not the first: its name, its value, then its wire."""
         found = amiss(
@@ -56,13 +59,13 @@ class Values:
             yield self._lost_or_edited(port, merged, side, found.right, meant)
         if found.else_ and not self.causes.passed_on(port, side, found.right, found.else_):
             yield self._otherwise(port, merged, side, found.right, meant, found.else_)
-        if turned := self.turned(side, port.sides[0]):
+        if turned:
             why, led = turned[0][0], [answer for _, answer, _ in turned]
             met = self._met(led, port, lambda _: True)
             fault = replace(self._fault("turned", port, merged, side), field="", why=why)
             yield judged(fault, met, self._word(side), meant)
 
-    def turned(self, side: Side, first: Side) -> list[tuple[str, Resolution, str]]:
+    def turned(self, side: Side, first: Side) -> Turned:
         """The references that a neighbour or a policy turns, here or at home: why, it, the word.
 
         Alone they would be spoken alike: nothing of the port makes the difference.
@@ -71,10 +74,7 @@ class Values:
         for answer in self._leading(side):
             alone, meant = self._alike(answer, side), self._alike(answer, first)
             home = self._home(answer, first)
-            words = {word_of(home), word_of(answer)}
-            if not answer.sent or len(words) == 1 or words & {*UNSENT}:
-                continue
-            if word_of(alone) == word_of(meant):
+            if is_turned(*map(word_of, (answer, home, alone, meant))):
                 here = word_of(answer) != word_of(alone)
                 why = _beside(answer, alone) if here else _beside(home, meant)
                 where = side.place if here else first.place
